@@ -1,0 +1,124 @@
+"""The tables, one schema for SQLite and PostgreSQL (design section 9).
+
+In `recognition_history` times are UTC text such as `2026-11-22 08:10:22.123`, which existing scripts read and
+which sorts; elsewhere they are epoch seconds. JSON columns hold what needs no index. Migrations only add.
+"""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+recognition_history = Table(
+    "recognition_history",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("created_time", String(23), nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("file_path", Text),
+    Column("raw_text", Text),
+    Column("itn_text", Text),
+    Column("language", String(16)),
+    Column("hotwords", Text),
+    Column("itn_enabled", Boolean, nullable=False, default=False),
+    Column("corrected_text", Text),
+    Column("corrected_by", Text),
+    Column("corrected_at", String(23)),
+    Column("version", String(64), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("request_id", String(64), nullable=False),
+    Column("attempt", Integer, nullable=False, default=1),
+    Column("answered", Boolean, nullable=False),
+    Column("release_id", Integer),
+    Column("unit", String(16)),
+    Column("user_key", String(16)),
+    Column("engine", String(32), nullable=False),
+    Column("device", String(32), nullable=False),
+    Column("audio_seconds", Float, nullable=False),
+    Column("decode_ms", Float, nullable=False),
+    Column("rtf", Float),
+    Column("channel", Integer),
+    Column("segments", JSON),
+    Column("options", JSON),
+    Column("audio_sha256", String(64)),
+    Column("status", String(16), nullable=False),
+    Column("error", Text),
+    Column("deleted_at", String(23)),
+    # Who asked: live users, the golden set, or warming up. Only live rows are anybody's recognition.
+    Column("purpose", String(16), nullable=False),
+    # The audience rule by which the gateway chose the version; evidence takes only `share` and `rest`.
+    Column("rule", String(16)),
+    UniqueConstraint("request_id", "attempt", name="uq_request_attempt"),
+    Index("ix_history_created", "created_time"),
+    Index("ix_history_release", "release_id", "corrected_at"),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("version", String(64), nullable=False),
+    Column("stable", String(64), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("stage", String(32)),
+    Column("outcome", String(16)),
+    Column("guard", String(32)),
+    Column("reason", Text),
+    Column("started_by", Text, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("state", JSON, nullable=False),
+)
+
+release_events = Table(
+    "release_events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("release_id", Integer, nullable=False),
+    Column("time", Float, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Index("ix_events_release", "release_id", "id"),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("release_id", Integer, nullable=False),
+    Column("stage", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),  # second, bad, text, golden or crash
+    Column("key", String(64), nullable=False),  # makes recording twice impossible
+    Column("time", Float, nullable=False),
+    Column("payload", JSON, nullable=False),
+    UniqueConstraint("release_id", "kind", "key", name="uq_evidence"),
+    Index("ix_evidence_release", "release_id", "id"),
+)
+
+# One row: what must survive a restart and belongs to no single release (the fleet, the log checkpoint).
+state = Table(
+    "state",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", JSON, nullable=False),
+)
+
+# The largest memory a version's process was seen to use, by fingerprint: admission reads it.
+peak_memory = Table(
+    "peak_memory",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("rss_bytes", Integer, nullable=False),
+    Column("measured_at", Float, nullable=False),
+)

@@ -1,0 +1,30 @@
+"""The errors of Huidu, by who must act.
+
+Each is one line that says what happened and what would have been accepted. HTTP statuses and exit codes
+for these families are tables in `control/app.py`, `recognition/app.py` and `cli/main.py`.
+"""
+
+
+class HuiduError(Exception):
+    """The base of everything Huidu refuses or cannot do."""
+
+
+class InvalidError(HuiduError):
+    """What was given is wrong (a configuration, an upload, an argument): the sender must change it."""
+
+
+class NotFoundError(HuiduError):
+    """What was named does not exist: the sender must name another."""
+
+
+class RefusedError(HuiduError):
+    """What was asked is not accepted in the present state: wait, or ask for something else."""
+
+
+class UnavailableError(HuiduError):
+    """A part of the system cannot answer now: an operator must look, or the caller come again."""
+
+
+def unknown_name(kind: str, given: str, known: list[str]) -> InvalidError:
+    """The refusal of an unknown name, with the known ones listed."""
+    return InvalidError(f"unknown {kind} '{given}'; accepted: {', '.join(sorted(known)) or 'none is defined'}")

@@ -1,0 +1,263 @@
+"""The release as a state machine: a table of what each phase accepts, and what then stands.
+
+A command or a verdict becomes an `Event`; `advance` looks (phase, event) up in `TRANSITIONS` and returns the
+release after it. `standing` says which traffic and which processes a state stands for; `effects` says how to
+get there from what is. Nothing else moves traffic, so what a crash left undone the next tick mends.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from huidu.core.errors import RefusedError
+from huidu.core.evidence import Row
+from huidu.core.plan import Golden, Plan, Rules, Share, Stage
+
+
+class Phase(StrEnum):
+    ADMISSION = "admission"
+    GOLDEN = "golden"
+    SHARE = "share"
+    BAKE = "bake"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back"
+
+
+class Event(StrEnum):
+    ADMITTED = "admitted"
+    STAGE_PASSED = "stage_passed"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
+    PROMOTE_ASKED = "promote_asked"
+    PAUSE_ASKED = "pause_asked"
+    RESUME_ASKED = "resume_asked"
+    ROLLBACK_ASKED = "rollback_asked"
+    FENCED = "fenced"
+
+
+class Move(StrEnum):
+    """What an accepted event does to a release."""
+
+    NEXT = "next"
+    BACK = "back"
+    HOLD = "hold"
+    GO_ON = "go_on"
+
+
+_ALWAYS = {Event.FAILED: Move.BACK, Event.ROLLBACK_ASKED: Move.BACK, Event.FENCED: Move.BACK}
+_HOLDS = {Event.PAUSE_ASKED: Move.HOLD, Event.RESUME_ASKED: Move.GO_ON}
+_PASSES = {Event.STAGE_PASSED: Move.NEXT, Event.PROMOTE_ASKED: Move.NEXT}
+
+TRANSITIONS: Mapping[Phase, Mapping[Event, Move]] = {
+    Phase.ADMISSION: {Event.ADMITTED: Move.NEXT, **_HOLDS, **_ALWAYS},
+    Phase.GOLDEN: {Event.UNDECIDED: Move.HOLD, **_PASSES, **_HOLDS, **_ALWAYS},
+    Phase.SHARE: {**_PASSES, **_HOLDS, **_ALWAYS},
+    Phase.BAKE: {**_PASSES, **_HOLDS, **_ALWAYS},
+    Phase.PROMOTED: {},
+    Phase.ROLLED_BACK: {},
+}
+
+# While held, nothing moves forward by itself; people and losses still count.
+_REFUSED_WHILE_HELD = frozenset({Event.ADMITTED, Event.STAGE_PASSED, Event.UNDECIDED, Event.PAUSE_ASKED})
+_REFUSED_WHILE_NOT_HELD = frozenset({Event.RESUME_ASKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One attempt to replace `stable` by `candidate`. `stage_index` is -1 in admission."""
+
+    id: int
+    candidate: str
+    stable: str
+    plan: Plan
+    rules: Rules
+    phase: Phase
+    stage_index: int
+    entered_at: float
+    started_at: float
+    held: str | None = None
+    held_seconds: float = 0.0
+    held_at: float | None = None
+
+    @property
+    def stage(self) -> Stage | None:
+        return self.plan.stages[self.stage_index] if self.stage_index >= 0 else None
+
+    @property
+    def stage_name(self) -> str:
+        return self.stage.name if self.stage else Phase.ADMISSION.value
+
+    @property
+    def share_bp(self) -> int:
+        return self.stage.share_bp if isinstance(self.stage, Share) and not self.over else 0
+
+    @property
+    def serving(self) -> bool:
+        """Whether users may meet the candidate."""
+        return self.phase in (Phase.SHARE, Phase.BAKE)
+
+    @property
+    def over(self) -> bool:
+        return self.phase in (Phase.PROMOTED, Phase.ROLLED_BACK)
+
+    def elapsed_seconds(self, now: float) -> float:
+        """Time in this stage, without the time it was held."""
+        end = self.held_at if self.held_at is not None else now
+        return max(0.0, end - self.entered_at - self.held_seconds)
+
+
+def accepted(release: Release) -> tuple[Event, ...]:
+    """The events that the release accepts now; refusals and clients read it from here."""
+    refused = _REFUSED_WHILE_HELD if release.held is not None else _REFUSED_WHILE_NOT_HELD
+    return tuple(event for event in TRANSITIONS[release.phase] if event not in refused)
+
+
+def begin(release_id: int, candidate: str, stable: str, plan: Plan, rules: Rules, now: float) -> Release:
+    """A release at its start, in admission."""
+    return Release(release_id, candidate, stable, plan, rules, Phase.ADMISSION, -1, now, now)
+
+
+def advance(release: Release, event: Event, now: float, reason: str = "") -> Release:
+    """The release after an event at `now`. Raises `RefusedError` that names what is accepted."""
+    if event not in accepted(release):
+        listed = ", ".join(accepted(release)) or "nothing, it is over"
+        state = f"{release.stage_name}{' (held)' if release.held is not None else ''}"
+        raise RefusedError(f"{event} is not accepted in {state}; accepted now: {listed}")
+    match TRANSITIONS[release.phase][event]:
+        case Move.NEXT:
+            return _next(release, now)
+        case Move.BACK:
+            return replace(release, phase=Phase.ROLLED_BACK, held=None, held_at=None)
+        case Move.HOLD:
+            return replace(release, held=reason or event.value, held_at=now)
+        case Move.GO_ON:
+            waited = now - (release.held_at if release.held_at is not None else now)
+            return replace(release, held=None, held_at=None, held_seconds=release.held_seconds + waited)
+
+
+def _next(release: Release, now: float) -> Release:
+    index = release.stage_index + 1
+    fresh = replace(release, entered_at=now, held=None, held_at=None, held_seconds=0.0)
+    if index == len(release.plan.stages):
+        return replace(fresh, phase=Phase.PROMOTED)
+    return replace(fresh, stage_index=index, phase=_phase_of(release.plan.stages[index]))
+
+
+def _phase_of(stage: Stage) -> Phase:
+    if isinstance(stage, Golden):
+        return Phase.GOLDEN
+    return Phase.BAKE if stage.name == "bake" else Phase.SHARE
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What control knows for certain: who is stable, who is still warm, which release runs.
+
+    `previous` is the former stable version, warm until the next release; `generation` the last one handed
+    out; `fence` the last roll back without control that was adopted.
+    """
+
+    stable: str
+    previous: str | None = None
+    release: Release | None = None
+    last_release: int = 0
+    generation: int = 0
+    fence: int = 0
+
+
+def settled(fleet: Fleet, release: Release) -> Fleet:
+    """The fleet after its release moved: an ended one changes or keeps the stable version."""
+    if release.phase is Phase.PROMOTED:
+        return replace(fleet, stable=release.candidate, previous=release.stable, release=None)
+    if release.phase is Phase.ROLLED_BACK:
+        return replace(fleet, stable=release.stable, previous=None, release=None)
+    return replace(fleet, release=release)
+
+
+def put_back(fleet: Fleet, to: str) -> Fleet:
+    """The fleet with an earlier version as stable again, after a promotion. Raises `RefusedError`."""
+    if fleet.release is not None:
+        raise RefusedError(f"release {fleet.release.id} runs; accepted: rollback, which ends it")
+    if to == fleet.stable:
+        raise RefusedError(f"{to} is the stable version already; accepted: another version")
+    return replace(fleet, stable=to, previous=fleet.stable)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The traffic and the processes that a state stands for."""
+
+    stable: str
+    candidate: str | None = None
+    share_bp: int = 0
+    release: int | None = None
+    running: frozenset[str] = frozenset()
+
+
+def standing(fleet: Fleet) -> Standing:
+    """What the state of a fleet stands for."""
+    release = fleet.release
+    running = {fleet.stable} | ({fleet.previous} if fleet.previous else set())
+    if release is None:
+        return Standing(fleet.stable, running=frozenset(running))
+    running.add(release.candidate)
+    if not release.serving:
+        return Standing(fleet.stable, running=frozenset(running))
+    return Standing(fleet.stable, release.candidate, release.share_bp, release.id, frozenset(running))
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    stable: str
+    candidate: str | None
+    share_bp: int
+    release: int | None
+
+
+Effect = Start | Stop | Route
+
+
+def effects(actual: Standing | None, wanted: Standing) -> list[Effect]:
+    """How to get from what is to what the state stands for: start, then route, then stop."""
+    running = actual.running if actual else frozenset()
+    steps: list[Effect] = [Start(version) for version in sorted(wanted.running - running)]
+    route = Route(wanted.stable, wanted.candidate, wanted.share_bp, wanted.release)
+    if actual is None or Route(actual.stable, actual.candidate, actual.share_bp, actual.release) != route:
+        steps.append(route)
+    return steps + [Stop(version) for version in sorted(running - wanted.running)]
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of a release's record; append only."""
+
+    release: int
+    time: float
+    kind: str
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one step adds to the store beside the new state.
+
+    `ended` describes the release that the step ended; `checkpoint` is where reading the gateway's log goes on.
+    """
+
+    happenings: tuple[Happening, ...] = ()
+    evidence: tuple[Row, ...] = ()
+    evidence_release: int | None = None
+    release: Release | None = None
+    outcome: dict[str, Any] | None = None
+    checkpoint: dict[str, Any] | None = None

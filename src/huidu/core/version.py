@@ -1,0 +1,37 @@
+"""A version: an immutable decoding bundle, and its fingerprint."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A named bundle. Either `url` names a service that already runs, or `engine` and `model` say what to run.
+
+    `memory_bytes` is the declared peak of its process; None when only measurement can tell.
+    """
+
+    name: str
+    engine: str = "sherpa-onnx"
+    model: str | None = None
+    device: str = "cpu"
+    hotwords: str | None = None
+    url: str | None = None
+    memory_bytes: int | None = None
+
+    @property
+    def managed(self) -> bool:
+        """Whether Huidu starts and stops its process."""
+        return self.url is None
+
+
+def fingerprint(bundle: dict[str, Any], files: dict[str, bytes]) -> str:
+    """Hex digest (64) over the bundle's options and the SHA-256 of each file it decodes with.
+
+    `bundle` must hold everything that changes what is recognised, the engine's and Huidu's version included.
+    """
+    listed = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    text = json.dumps({"bundle": bundle, "files": listed}, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

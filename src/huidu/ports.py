@@ -1,0 +1,204 @@
+"""What the service and control ask of the outside, in their own words.
+
+Each port is a handful of methods. Adapters implement them; `wire.py` chooses which.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from huidu.core.release import Fleet, Record
+from huidu.core.routes import Routes
+from huidu.core.version import Version
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Decoded mono audio: `samples` of shape (n,), float32 in [-1, 1], at `sample_rate_hz`."""
+
+    samples: Samples
+    sample_rate_hz: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.sample_rate_hz
+
+
+class Engine(Protocol):
+    """A loaded recogniser. `transcribe` may be called from several threads."""
+
+    name: str
+
+    def transcribe(self, audio: Audio, hotwords: Sequence[str] = ()) -> str:
+        """The text of one audio; raises `UnavailableError` when the device cannot do it."""
+        ...
+
+
+class AudioReader(Protocol):
+    """Turns an uploaded file into samples."""
+
+    def read(self, file: BinaryIO, filename: str) -> Audio:
+        """Raises `InvalidError` for what is empty, corrupt or not audio."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """One row of `recognition_history`, as an instance writes it. Times are epoch seconds."""
+
+    created_time: float
+    filename: str
+    raw_text: str
+    version: str
+    fingerprint: str
+    request_id: str
+    attempt: int
+    answered: bool
+    purpose: str  # live, golden or warming
+    engine: str
+    device: str
+    audio_seconds: float
+    decode_ms: float
+    audio_sha256: str
+    file_path: str | None = None
+    itn_text: str | None = None
+    language: str | None = None
+    hotwords: str | None = None
+    itn_enabled: bool = False
+    release_id: int | None = None
+    rule: str | None = None
+    unit: str | None = None
+    user_key: str | None = None
+    options: dict[str, Any] | None = None
+    status: str = "done"
+    error: str | None = None
+    corrected_text: str | None = None
+    corrected_by: str | None = None
+    corrected_at: float | None = None
+    id: int = 0  # given by the store
+
+    @property
+    def rtf(self) -> float | None:
+        """Real-time factor: seconds of decoding for a second of audio."""
+        return self.decode_ms / 1000 / self.audio_seconds if self.audio_seconds else None
+
+
+class History(Protocol):
+    """The record of recognitions. Every method is safe to call from any thread."""
+
+    def add(self, row: Recognition) -> int:
+        """Stores a row durably before it returns its id. An answered row unanswers its request's other attempts."""
+        ...
+
+    def get(self, row_id: int) -> Recognition:
+        """Raises `NotFoundError`."""
+        ...
+
+    def page(self, limit: int, before: float | None, version: str | None, purpose: str | None) -> list[Recognition]:
+        """Rows not deleted, newest first, created before the given time."""
+        ...
+
+    def correct(self, row_id: int, text: str, by: str, at: float) -> Recognition:
+        """Makes `text` the reference of a row; the same text confirms it. Raises `NotFoundError`."""
+        ...
+
+    def corrections(self, release_id: int, known: Collection[int]) -> list[Recognition]:
+        """Answered live rows of a release that hold a corrected text and whose id is not known, by correction time."""
+        ...
+
+
+class Gateway(Protocol):
+    """The reverse proxy in front. Only this writes its configuration."""
+
+    def swap(self, routes: Routes) -> None:
+        """Renders, writes aside and renames; raises `FenceError` when somebody rolled back meanwhile."""
+        ...
+
+    def fence(self) -> int:
+        """A number that rises with each roll back done without control."""
+        ...
+
+    def applied(self, generation: int, wait_seconds: float) -> bool:
+        """Whether the gateway itself reports this generation (or a later one) within the given time."""
+        ...
+
+    def in_flight(self, version: str) -> int:
+        """Requests that the gateway has open towards a version now."""
+        ...
+
+
+class FenceError(Exception):
+    """The fence rose: a roll back was done without control and must be adopted, never overwritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process as its supervisor sees it. `started_at` is epoch seconds, `rss_bytes` its resident memory."""
+
+    name: str
+    state: str  # running, starting, backoff, stopped, exited, fatal
+    pid: int
+    started_at: float
+    rss_bytes: int
+
+
+class Runtime(Protocol):
+    """Starts and stops the processes of versions. Does nothing for versions that already run elsewhere."""
+
+    def start(self, version: Version, address: str) -> None:
+        """Asks for a running process; does nothing when it already runs."""
+        ...
+
+    def stop(self, version: str) -> None:
+        """Ends the process and forgets it; does nothing when there is none."""
+        ...
+
+    def processes(self) -> dict[str, Process]:
+        """The managed processes by version."""
+        ...
+
+    def free_memory_bytes(self) -> int:
+        """Memory that new processes can take."""
+        ...
+
+
+class Instance(Protocol):
+    """A running recognition service, reached directly and not through the gateway."""
+
+    def ready(self, address: str) -> bool:
+        """Loaded and warmed up."""
+        ...
+
+    def transcribe(self, address: str, audio: Path, request_id: str) -> str:
+        """The text of one file, marked as made by the golden set. Raises `UnavailableError`."""
+        ...
+
+
+class Store(Protocol):
+    """Releases, their events and their evidence. A change and its record share a transaction."""
+
+    def load(self) -> Fleet | None:
+        """The fleet as last recorded; None in an empty store."""
+        ...
+
+    def record(self, fleet: Fleet, record: Record) -> None:
+        """Stores the new state with all that explains it, or nothing."""
+        ...
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Epoch seconds."""
+        ...
+
+
+class Notifier(Protocol):
+    def notify(self, text: str) -> None:
+        """Tells people; never raises."""
+        ...

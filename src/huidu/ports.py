@@ -11,7 +11,9 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from huidu.core.release import Fleet, Record
+from huidu.core.evidence import Observation, Row
+from huidu.core.record import Record, Watch
+from huidu.core.release import Fleet
 from huidu.core.routes import Routes
 from huidu.core.version import Version
 
@@ -116,12 +118,19 @@ class History(Protocol):
 class Gateway(Protocol):
     """The reverse proxy in front. Only this writes its configuration."""
 
-    def swap(self, routes: Routes) -> None:
-        """Renders, writes aside and renames; raises `FenceError` when somebody rolled back meanwhile."""
+    def swap(self, routes: Routes, fence: int) -> None:
+        """Puts routes in force, and lays out the roll back that fits them.
+
+        Raises `FenceError` where somebody rolled back without control since `fence` was adopted.
+        """
         ...
 
     def fence(self) -> int:
         """A number that rises with each roll back done without control."""
+        ...
+
+    def routes(self) -> Routes | None:
+        """What was last put in force, by whomever; None before the first time."""
         ...
 
     def applied(self, generation: int, wait_seconds: float) -> bool:
@@ -167,6 +176,10 @@ class Runtime(Protocol):
         """Memory that new processes can take."""
         ...
 
+    def free_address(self, host: str, first_port: int, taken: Collection[str]) -> str:
+        """`host:port` that nothing listens on and that is not taken. Raises `UnavailableError`."""
+        ...
+
 
 class Instance(Protocol):
     """A running recognition service, reached directly and not through the gateway."""
@@ -180,25 +193,56 @@ class Instance(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What control finds when it starts: all it needs to go on where it stopped."""
+
+    fleet: Fleet
+    watch: Watch
+    checkpoint: dict[str, Any] | None
+
+
 class Store(Protocol):
     """Releases, their events and their evidence. A change and its record share a transaction."""
 
-    def load(self) -> Fleet | None:
-        """The fleet as last recorded; None in an empty store."""
+    def load(self) -> Stored | None:
+        """The state as last recorded; None in an empty store."""
         ...
 
     def record(self, fleet: Fleet, record: Record) -> None:
         """Stores the new state with all that explains it, or nothing."""
         ...
 
+    def evidence(self, release: int) -> list[Row]:
+        """The evidence of a release in the order of recording."""
+        ...
+
+    def releases(self) -> list[dict[str, Any]]:
+        """All releases, the newest first, as plain JSON."""
+        ...
+
+    def release(self, release: int) -> dict[str, Any]:
+        """One release with its events. Raises `NotFoundError`."""
+        ...
+
+    def peak_memory_bytes(self, version: str) -> int | None:
+        """The largest memory that a version's process was seen to use; None where it never ran."""
+        ...
+
+    def raise_peak_memory(self, peaks: dict[str, int], now: float) -> None:
+        """Keeps the larger of what is stored and what is given, by version."""
+        ...
+
+
+class GatewayLog(Protocol):
+    """The gateway's log, read from a checkpoint on."""
+
+    def read(self, checkpoint: dict[str, Any] | None) -> tuple[list[Observation], dict[str, Any]]:
+        """What was logged since, and the checkpoint behind it. Half a line stays for the next time."""
+        ...
+
 
 class Clock(Protocol):
     def now(self) -> float:
         """Epoch seconds."""
-        ...
-
-
-class Notifier(Protocol):
-    def notify(self, text: str) -> None:
-        """Tells people; never raises."""
         ...

@@ -9,11 +9,22 @@ hold although requests of one user are alike (random groups: Wolter 2007, Introd
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from huidu.core.audience import COMPARED
+from huidu.core.plan import Share
+from huidu.core.text.errors import character_errors
+from huidu.core.text.numerals import numeral_errors
+
 GROUPS = 20
+CLIENT_LEFT = frozenset({0, 499})  # what gateways log when the client went away before its answer
 
 # Lower edges of the latency histogram in ms: 5 % apart from 1 ms to over 10 minutes.
 EDGES_MS: tuple[float, ...] = tuple(round(1.05**step, 4) for step in range(274))
@@ -67,6 +78,314 @@ class Observation:
     audio_seconds: float | None = None
 
     @property
-    def bad(self) -> bool:
-        """Failed, or failed on the chosen version and was served by the stable one instead."""
-        return self.status >= 500 or self.status == 0 or self.attempts > 1
+    def fell_back(self) -> bool:
+        """Whether another version than the chosen one had to answer, or be asked."""
+        return self.attempts > 1 or self.served_by not in (None, self.version)
+
+    def bad(self, limit_ms: float) -> bool:
+        """Failed, or failed on the chosen version and was served by the stable one instead.
+
+        A client that went away tells nothing against a version, unless it had waited longer than `limit_ms`.
+        """
+        if self.status in CLIENT_LEFT:
+            return self.fell_back or self.ms > limit_ms
+        return self.fell_back or self.status >= 500
+
+    @property
+    def status_class(self) -> str:
+        return "left" if self.status in CLIENT_LEFT else f"{self.status // 100}xx"
+
+
+# ------------------------------------------------------------------ rows
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts of one version in one second while they are being made."""
+
+    requests: int = 0
+    bad: int = 0
+    audio_ms: int = 0
+    new_units: set[str] = field(default_factory=set)
+    statuses: Counter[str] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=Counter)
+    groups: defaultdict[int, "_Group"] = field(default_factory=lambda: defaultdict(_Group))
+
+    def add(self, observation: Observation, bad: bool) -> None:
+        self.requests += 1
+        self.bad += bad
+        self.audio_ms += round((observation.audio_seconds or 0.0) * 1000)
+        self.new_units.add(observation.unit)
+        self.statuses[observation.status_class] += 1
+        group = self.groups[group_of(observation.unit)]
+        group.requests += 1
+        group.bad += bad
+        # What failed has no latency: it counts as longer than any, so that failing never looks fast.
+        group.ms[len(EDGES_MS) - 1 if bad else edge_index(observation.ms)] += 1
+
+    def payload(self, known: Collection[str]) -> dict[str, Any]:
+        return {
+            "requests": self.requests,
+            "bad": self.bad,
+            "audio_ms": self.audio_ms,
+            "new_units": sorted(self.new_units.difference(known)),
+            "statuses": dict(sorted(self.statuses.items())),
+            "rules": dict(sorted(self.rules.items())),
+            "groups": {str(number): group.payload() for number, group in sorted(self.groups.items())},
+        }
+
+
+@dataclass(slots=True)
+class _Group:
+    requests: int = 0
+    bad: int = 0
+    ms: Counter[int] = field(default_factory=Counter)
+
+    def payload(self) -> dict[str, Any]:
+        cells = {str(cell): count for cell, count in sorted(self.ms.items())}
+        return {"requests": self.requests, "bad": self.bad, "ms": cells}
+
+
+def blocks(
+    observations: Iterable[Observation],
+    seen: Mapping[str, Collection[str]],
+    release: int,
+    stage: Share,
+    limit_ms: float,
+    part: str = "",
+) -> list[Row]:
+    """One `second` row per second of the observations' start, and one `bad` row per bad compared request.
+
+    Compared are requests of this release that a bucket assigned. Each belongs to the stage of its own share:
+    a slow one that began before the stage changed goes to the stage that it began in, or the slowest would be
+    lost. All others are only counted by rule. `seen` are the units known in this stage by version; listing
+    one again does no harm. A second can come in several parts, since a line is written when its request
+    ends: `part` (the place in the log) makes the key of each unique.
+    """
+    tallies: defaultdict[tuple[str, int], defaultdict[str, _Tally]] = defaultdict(lambda: defaultdict(_Tally))
+    rows: list[Row] = []
+    for observation in observations:
+        compared = observation.rule in COMPARED and observation.release == release
+        at = Share(observation.share_bp, 0.0).name if compared else stage.name
+        tally = tallies[at, int(observation.time)][observation.version]
+        tally.rules[observation.rule] += 1
+        if compared:
+            bad = observation.bad(limit_ms)
+            tally.add(observation, bad)
+            if bad:
+                rows.append(_bad_row(at, observation))
+    for (at, second), versions in sorted(tallies.items()):
+        known = seen if at == stage.name else {}
+        payload = {name: tally.payload(known.get(name, ())) for name, tally in sorted(versions.items())}
+        key = ":".join(filter(None, (str(second), part, "" if at == stage.name else at)))
+        rows.append(Row(at, Kind.SECOND, key, float(second), payload))
+    return rows
+
+
+def _bad_row(stage: str, observation: Observation) -> Row:
+    payload = {
+        "version": observation.version,
+        "unit": observation.unit,
+        "request_id": observation.request_id,
+        "status": observation.status,
+        "attempts": observation.attempts,
+        "ms": observation.ms,
+    }
+    return Row(stage, Kind.BAD, observation.request_id, observation.time, payload)
+
+
+def text_row(stage: str, version: str, unit: str, audio_key: str, reference: str, hypothesis: str, time: float) -> Row:
+    """One recognised audio against its reference. One audio counts once per version and release."""
+    characters, numbers = character_errors(reference, hypothesis), numeral_errors(reference, hypothesis)
+    payload = {
+        "version": version,
+        "unit": unit,
+        "group": group_of(unit),
+        "characters": characters.reference,
+        "errors": characters.errors,
+        "numbers": numbers.reference,
+        "numbers_wrong": numbers.errors,
+    }
+    return Row(stage, Kind.TEXT, f"{version}:{audio_key}", time, payload)
+
+
+def golden_row(utterance: str, speaker: str, reference: str, stable_text: str, candidate_text: str, time: float) -> Row:
+    """One utterance of the golden set as both versions recognised it."""
+
+    def wrong(hypothesis: str) -> dict[str, int]:
+        numbers = numeral_errors(reference, hypothesis)
+        return {"errors": character_errors(reference, hypothesis).errors, "numbers_wrong": numbers.errors}
+
+    payload = {
+        "utterance": utterance,
+        "speaker": speaker,
+        "characters": character_errors(reference, reference).reference,
+        "numbers": numeral_errors(reference, reference).reference,
+        "stable": wrong(stable_text),
+        "candidate": wrong(candidate_text),
+    }
+    return Row("golden", Kind.GOLDEN, utterance, time, payload)
+
+
+def crash_row(stage: str, version: str, key: str, time: float) -> Row:
+    """A process of a version that ended without being asked to; `key` names that one end (process id and start)."""
+    return Row(stage, Kind.CRASH, key, time, {"version": version})
+
+
+# ------------------------------------------------------------------ sums
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Text:
+    """The counts of one text with a reference; texts sort by time."""
+
+    time: float
+    key: str
+    unit: str
+    group: int
+    characters: int
+    errors: int
+    numbers: int
+    numbers_wrong: int
+
+
+def _no_counts() -> NDArray[np.int64]:
+    return np.zeros(GROUPS, dtype=np.int64)
+
+
+def _no_histograms() -> NDArray[np.int64]:
+    return np.zeros((GROUPS, len(EDGES_MS)), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VersionSums:
+    """What one version did in one stage.
+
+    `group_requests` and `group_bad` have shape (GROUPS,), `group_ms` (latency histograms) (GROUPS, cells).
+    Equal when all counts are and the texts are the same, in whatever order they came.
+    """
+
+    requests: int = 0
+    bad: int = 0
+    audio_ms: int = 0
+    units: frozenset[str] = frozenset()
+    bad_units: frozenset[str] = frozenset()
+    group_requests: NDArray[np.int64] = field(default_factory=_no_counts)
+    group_bad: NDArray[np.int64] = field(default_factory=_no_counts)
+    group_ms: NDArray[np.int64] = field(default_factory=_no_histograms)
+    texts: tuple[Text, ...] = ()
+    crashes: int = 0
+
+    def __add__(self, other: "VersionSums") -> "VersionSums":
+        return VersionSums(
+            self.requests + other.requests,
+            self.bad + other.bad,
+            self.audio_ms + other.audio_ms,
+            self.units | other.units,
+            self.bad_units | other.bad_units,
+            self.group_requests + other.group_requests,
+            self.group_bad + other.group_bad,
+            self.group_ms + other.group_ms,
+            self.texts + other.texts,
+            self.crashes + other.crashes,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, VersionSums):
+            return NotImplemented
+        mine = (self.requests, self.bad, self.audio_ms, self.units, self.bad_units, self.crashes, sorted(self.texts))
+        its = (other.requests, other.bad, other.audio_ms, other.units, other.bad_units, other.crashes)
+        return (
+            mine == (*its, sorted(other.texts))
+            and np.array_equal(self.group_requests, other.group_requests)
+            and np.array_equal(self.group_bad, other.group_bad)
+            and np.array_equal(self.group_ms, other.group_ms)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Evidence of one stage by version. Sums of parts add up to the sums of the whole."""
+
+    versions: Mapping[str, VersionSums] = field(default_factory=dict)
+
+    def __add__(self, other: "Sums") -> "Sums":
+        names = sorted({*self.versions, *other.versions})
+        return Sums({name: self.of(name) + other.of(name) for name in names})
+
+    def of(self, version: str) -> VersionSums:
+        """The sums of a version; empty ones when it did nothing."""
+        return self.versions.get(version) or VersionSums()
+
+    @property
+    def seen(self) -> Mapping[str, frozenset[str]]:
+        """The units known by version, as `blocks` wants them."""
+        return {name: sums.units for name, sums in self.versions.items()}
+
+
+def fold(rows: Iterable[Row], stage: str | None = None) -> Sums:
+    """The sums of the rows of one stage, or of all rows. Golden rows are judged one by one and are left out.
+
+    Rows must be distinct (the store sees to that by their keys); their order does not matter.
+    """
+    folding: defaultdict[str, _Folding] = defaultdict(_Folding)
+    for row in rows:
+        if stage is not None and row.stage != stage:
+            continue
+        if row.kind is Kind.SECOND:
+            for version, counts in row.payload.items():
+                folding[version].add_second(counts)
+        elif row.kind is Kind.BAD:
+            folding[row.payload["version"]].bad_units.add(row.payload["unit"])
+        elif row.kind is Kind.TEXT:
+            folding[row.payload["version"]].add_text(row)
+        elif row.kind is Kind.CRASH:
+            folding[row.payload["version"]].crashes += 1
+    return Sums({version: folding[version].sums() for version in sorted(folding)})
+
+
+@dataclass(slots=True)
+class _Folding:
+    """The sums of a version while they are being made."""
+
+    requests: int = 0
+    bad: int = 0
+    audio_ms: int = 0
+    units: set[str] = field(default_factory=set)
+    bad_units: set[str] = field(default_factory=set)
+    group_requests: NDArray[np.int64] = field(default_factory=_no_counts)
+    group_bad: NDArray[np.int64] = field(default_factory=_no_counts)
+    group_ms: NDArray[np.int64] = field(default_factory=_no_histograms)
+    texts: list[Text] = field(default_factory=list)
+    crashes: int = 0
+
+    def add_second(self, counts: Mapping[str, Any]) -> None:
+        self.requests += counts["requests"]
+        self.bad += counts["bad"]
+        self.audio_ms += counts["audio_ms"]
+        self.units.update(counts["new_units"])
+        for number, group in counts["groups"].items():
+            self.group_requests[int(number)] += group["requests"]
+            self.group_bad[int(number)] += group["bad"]
+            for cell, count in group["ms"].items():
+                self.group_ms[int(number), int(cell)] += count
+
+    def add_text(self, row: Row) -> None:
+        counts = {name: value for name, value in row.payload.items() if name != "version"}
+        self.texts.append(Text(row.time, row.key, **counts))
+
+    def sums(self) -> VersionSums:
+        return VersionSums(
+            self.requests,
+            self.bad,
+            self.audio_ms,
+            frozenset(self.units),
+            frozenset(self.bad_units),
+            self.group_requests,
+            self.group_bad,
+            self.group_ms,
+            tuple(self.texts),
+            self.crashes,
+        )

@@ -101,7 +101,7 @@ Stage = Golden | Share
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The stages of a release in order: golden sets first, then rising shares that end at 100 %."""
+    """The stages of a release in order: a golden set first, then rising shares that end at 100 %."""
 
     stages: tuple[Stage, ...]
 
@@ -115,9 +115,8 @@ class Plan:
                 raise InvalidError(
                     f"share {upper.share_bp / 100:g}% follows {lower.share_bp / 100:g}%; accepted: shares that rise"
                 )
-        first_share = self.stages.index(shares[0])
-        if any(isinstance(stage, Golden) for stage in self.stages[first_share:]):
-            raise InvalidError("a golden stage stands after a share; accepted: golden stages before the first share")
+        if any(isinstance(stage, Golden) for stage in self.stages[1:]):
+            raise InvalidError("a golden stage stands behind another stage; accepted: one, before the shares")
 
 
 class Measure(StrEnum):

@@ -6,12 +6,10 @@ get there from what is. Nothing else moves traffic, so what a crash left undone 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 from huidu.core.errors import RefusedError
-from huidu.core.evidence import Row
 from huidu.core.plan import Golden, Plan, Rules, Share, Stage
 
 
@@ -154,34 +152,49 @@ def _phase_of(stage: Stage) -> Phase:
 class Fleet:
     """What control knows for certain: who is stable, who is still warm, which release runs.
 
-    `previous` is the former stable version, warm until the next release; `generation` the last one handed
-    out; `fence` the last roll back without control that was adopted.
+    `previous` is the former stable version, warm until the next release; `fence` the last roll back without
+    control that was adopted; `addresses` where each version answers that has a process or a URL.
     """
 
     stable: str
     previous: str | None = None
     release: Release | None = None
     last_release: int = 0
-    generation: int = 0
     fence: int = 0
+    addresses: tuple[tuple[str, str], ...] = ()
+
+    def address(self, version: str) -> str:
+        """`host:port` of a version. Raises `KeyError` for one that was never given any."""
+        return dict(self.addresses)[version]
+
+
+def placed(fleet: Fleet, version: str, address: str) -> Fleet:
+    """The fleet with a version's address known."""
+    return replace(fleet, addresses=tuple(sorted({**dict(fleet.addresses), version: address}.items())))
 
 
 def settled(fleet: Fleet, release: Release) -> Fleet:
-    """The fleet after its release moved: an ended one changes or keeps the stable version."""
+    """The fleet after its release moved: an ended one changes or keeps the stable version.
+
+    A new release ends the warmth of the former stable version, whose memory the candidate may need.
+    """
     if release.phase is Phase.PROMOTED:
         return replace(fleet, stable=release.candidate, previous=release.stable, release=None)
     if release.phase is Phase.ROLLED_BACK:
         return replace(fleet, stable=release.stable, previous=None, release=None)
-    return replace(fleet, release=release)
+    return replace(fleet, release=release, previous=None, last_release=release.id)
 
 
 def put_back(fleet: Fleet, to: str) -> Fleet:
-    """The fleet with an earlier version as stable again, after a promotion. Raises `RefusedError`."""
+    """The fleet with an earlier version as stable again, after a promotion. Raises `RefusedError`.
+
+    The version left is not kept as one to go back to: a second roll back must never lead there.
+    """
     if fleet.release is not None:
         raise RefusedError(f"release {fleet.release.id} runs; accepted: rollback, which ends it")
     if to == fleet.stable:
         raise RefusedError(f"{to} is the stable version already; accepted: another version")
-    return replace(fleet, stable=to, previous=fleet.stable)
+    return replace(fleet, stable=to, previous=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,28 +249,3 @@ def effects(actual: Standing | None, wanted: Standing) -> list[Effect]:
     if actual is None or Route(actual.stable, actual.candidate, actual.share_bp, actual.release) != route:
         steps.append(route)
     return steps + [Stop(version) for version in sorted(running - wanted.running)]
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One line of a release's record; append only."""
-
-    release: int
-    time: float
-    kind: str
-    payload: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What one step adds to the store beside the new state.
-
-    `ended` describes the release that the step ended; `checkpoint` is where reading the gateway's log goes on.
-    """
-
-    happenings: tuple[Happening, ...] = ()
-    evidence: tuple[Row, ...] = ()
-    evidence_release: int | None = None
-    release: Release | None = None
-    outcome: dict[str, Any] | None = None
-    checkpoint: dict[str, Any] | None = None

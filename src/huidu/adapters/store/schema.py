@@ -6,6 +6,7 @@ which sorts; elsewhere they are epoch seconds. JSON columns hold what needs no i
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -106,7 +107,7 @@ evidence = Table(
     Index("ix_evidence_release", "release_id", "id"),
 )
 
-# One row: what must survive a restart and belongs to no single release (the fleet, the log checkpoint).
+# What must survive a restart and belongs to no single release (the fleet, the log's checkpoint).
 state = Table(
     "state",
     metadata,
@@ -114,11 +115,11 @@ state = Table(
     Column("value", JSON, nullable=False),
 )
 
-# The largest memory a version's process was seen to use, by fingerprint: admission reads it.
+# The largest memory a version's process was seen to use: admission reads it.
 peak_memory = Table(
     "peak_memory",
     metadata,
-    Column("fingerprint", String(64), primary_key=True),
-    Column("rss_bytes", Integer, nullable=False),
+    Column("version", String(64), primary_key=True),
+    Column("rss_bytes", BigInteger, nullable=False),
     Column("measured_at", Float, nullable=False),
 )

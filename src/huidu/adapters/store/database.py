@@ -1,0 +1,183 @@
+"""Opens the database: SQLite in WAL mode at `data/history.db`, made and migrated here and nowhere else.
+
+Several processes open the same folder, often at the same moment (the instances and control start together),
+so that making and migrating happen under a file lock. Only SQLAlchemy's errors stop at this border:
+`reading`, `writing` and `store_errors` turn them into `UnavailableError`.
+"""
+
+import fcntl
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, create_engine, event, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from huidu.adapters.store.schema import metadata
+from huidu.core.errors import InvalidError, UnavailableError
+
+FILE_NAME = "history.db"
+# The newest migration. Instances write it into a fresh database without importing Alembic; a test holds it to
+# what lies in `migrations/versions`.
+HEAD = "0001"
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_TIMEOUT_S = 5.0
+# WAL needs memory that all processes share and locks that hold: neither is true across machines.
+_NETWORK = re.compile(
+    r"nfs\d*|cifs|smb\w*|afs|ncpfs|ceph|glusterfs|lustre|gpfs|beegfs|davfs\d*"
+    r"|fuse\.(sshfs|s3fs|rclone|ceph|glusterfs|davfs2?|goofys|gcsfuse|smbnetfs|juicefs)"
+)
+_alembic_version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+
+
+def open_database(data: Path, migrate: bool) -> Engine:
+    """The database of a data folder, with folder and schema made where there are none.
+
+    With `migrate` an older schema is brought to the newest, after a copy of the file. A newer schema is left as
+    it is: migrations only add. Raises `InvalidError` for a folder that cannot hold a database, `UnavailableError`
+    when it cannot be opened now.
+    """
+    _make_folder(data)
+    engine = _connect(data / FILE_NAME)
+    try:
+        with _alone(data), store_errors():
+            _prepare(engine, data / FILE_NAME, migrate)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees one state of the store and never waits for writers."""
+    with store_errors(), engine.connect() as connection, connection.execution_options(huidu_reads=True).begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that holds the write lock from its start; all of it is stored, or nothing."""
+    with store_errors(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turns what the database reports into `UnavailableError`, keeping its own words."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        cause = getattr(error, "orig", None) or error
+        said = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+        raise UnavailableError(f"the store cannot do it now: {said}") from error
+
+
+def network_file_system(path: Path, mounts: str) -> str | None:
+    """The type of the network file system that holds an absolute path, or None.
+
+    `mounts` has the form of `/proc/mounts`. The deepest mount point counts, and of equal ones the last.
+    """
+    deepest, kind = -1, ""
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        # Spaces in a mount point are written as octal escapes.
+        point = Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), fields[1]))
+        if path.is_relative_to(point) and len(point.parts) >= deepest:
+            deepest, kind = len(point.parts), fields[2]
+    return kind if _NETWORK.fullmatch(kind) else None
+
+
+def _make_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        mounts = Path("/proc/mounts").read_text(errors="replace") if Path("/proc/mounts").exists() else ""
+    except OSError as error:
+        raise InvalidError(f"the data folder {data} cannot be made: {error.strerror}") from error
+    if not os.access(data, os.W_OK | os.X_OK):
+        raise InvalidError(f"the data folder {data} cannot be written to; give one that this user may write to")
+    if kind := network_file_system(data.resolve(), mounts):
+        raise InvalidError(f"the data folder {data} lies on a network file system ({kind}); accepted: a local disk")
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Lets one process at a time make or migrate the database; the lock dies with its process."""
+    with (data / f"{FILE_NAME}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _connect(file: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": _BUSY_TIMEOUT_S}, pool_size=8)
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
+    # Transactions are begun in `_begin`: the driver's own would start too late to cover reads and table changes.
+    connection.isolation_level = None
+    # NORMAL: a commit outlives a crash of the process without waiting for the disk each time.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads first and writes later could not wait for another writer: SQLite refuses it at once.
+    reads = connection.get_execution_options().get("huidu_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _prepare(engine: Engine, file: Path, migrate: bool) -> None:
+    with reading(engine) as connection:
+        tables = set(inspect(connection).get_table_names())
+    if not tables:
+        _create(engine)
+        return
+    if tables != {_alembic_version.name} and not {_alembic_version.name, "recognition_history"} <= tables:
+        raise InvalidError(f"{file} is a database of something else; give another data folder")
+    if migrate and _revision(engine) != HEAD:
+        _migrate(engine, file)
+
+
+def _create(engine: Engine) -> None:
+    with writing(engine) as connection:
+        metadata.create_all(connection)
+        _alembic_version.create(connection)
+        connection.execute(_alembic_version.insert().values(version_num=HEAD))
+
+
+def _revision(engine: Engine) -> str | None:
+    with reading(engine) as connection:
+        return connection.scalar(select(_alembic_version.c.version_num))
+
+
+def _migrate(engine: Engine, file: Path) -> None:
+    # Imported here: only control migrates, and only after an upgrade.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    revision = _revision(engine)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        return  # written by a newer Huidu
+    _back_up(file, file.with_name(f"{file.name}.before-{HEAD}"))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _back_up(file: Path, copy: Path) -> None:
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)

@@ -1,0 +1,143 @@
+"""The record of recognitions in SQL, for SQLite."""
+
+from collections.abc import Collection
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, RowMapping, Select, case, exists, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from huidu.adapters.store.database import reading, writing
+from huidu.adapters.store.schema import recognition_history as table
+from huidu.core.errors import NotFoundError
+from huidu.ports import Recognition
+
+_TIMES = ("created_time", "corrected_at")
+_CORRECTION = ("corrected_text", "corrected_by", "corrected_at")
+_FIELDS = tuple(field.name for field in fields(Recognition))
+_COLUMNS = [table.c[name] for name in _FIELDS]
+# Well under the number of variables that any SQLite accepts in one statement.
+_CHUNK = 500
+
+
+def text_of(time: float) -> str:
+    """UTC text such as `2026-11-22 08:10:22.123` of epoch seconds, to the nearest millisecond."""
+    seconds, milliseconds = divmod(round(time * 1000), 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{milliseconds:03d}"
+
+
+def time_of(text: str) -> float:
+    """Epoch seconds of UTC text, with or without a fraction."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+class SqlHistory:
+    """`ports.History` over an opened database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add(self, row: Recognition) -> int:
+        """Stores a row, or replaces the one of the same request and attempt.
+
+        The latest answered attempt is the one that the user saw: the others become unanswered, and so does a row
+        that arrives after a later attempt was answered.
+        """
+        values = _values(row)
+        with writing(self._engine) as connection:
+            if row.answered:
+                values["answered"] = not _answered_later(connection, row)
+            if values["answered"]:
+                _unanswer_others(connection, row)
+            statement = insert(table).values(values)
+            replaced = {name: statement.excluded[name] for name in values if name not in _CORRECTION}
+            # A correction is about the audio: it stays while the audio is the same.
+            same = table.c.audio_sha256 == statement.excluded.audio_sha256
+            kept = {name: case((same, table.c[name]), else_=statement.excluded[name]) for name in _CORRECTION}
+            upsert = statement.on_conflict_do_update(
+                index_elements=["request_id", "attempt"], set_={**replaced, **kept, "deleted_at": None}
+            )
+            return int(connection.execute(upsert.returning(table.c.id)).scalar_one())
+
+    def get(self, row_id: int) -> Recognition:
+        """Raises `NotFoundError`."""
+        with reading(self._engine) as connection:
+            return _one(connection, row_id)
+
+    def page(self, limit: int, before: float | None, version: str | None, purpose: str | None) -> list[Recognition]:
+        """Rows not deleted, newest first, created before the given time."""
+        query = _rows().order_by(table.c.created_time.desc(), table.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(table.c.created_time < text_of(before))
+        if version is not None:
+            query = query.where(table.c.version == version)
+        if purpose is not None:
+            query = query.where(table.c.purpose == purpose)
+        with reading(self._engine) as connection:
+            return [_recognition(found) for found in connection.execute(query).mappings()]
+
+    def correct(self, row_id: int, text: str, by: str, at: float) -> Recognition:
+        """Makes `text` the reference of a row. Raises `NotFoundError`."""
+        change = {"corrected_text": text, "corrected_by": by, "corrected_at": text_of(at)}
+        with writing(self._engine) as connection:
+            connection.execute(update(table).where(table.c.id == row_id, table.c.deleted_at.is_(None)).values(change))
+            return _one(connection, row_id)
+
+    def corrections(self, release_id: int, known: Collection[int]) -> list[Recognition]:
+        """Answered live rows of a release that hold a corrected text and whose id is not known, by correction time."""
+        usable = (
+            table.c.release_id == release_id,
+            table.c.corrected_at.is_not(None),
+            table.c.corrected_text.is_not(None),
+            table.c.answered,
+            table.c.purpose == "live",
+            table.c.deleted_at.is_(None),
+        )
+        seen = set(known)
+        query = select(table.c.id).where(*usable).order_by(table.c.corrected_at, table.c.id)
+        with reading(self._engine) as connection:
+            new = [row_id for row_id in connection.scalars(query) if row_id not in seen]
+            found: dict[int, Recognition] = {}
+            for start in range(0, len(new), _CHUNK):
+                chunk = connection.execute(_rows().where(table.c.id.in_(new[start : start + _CHUNK]))).mappings()
+                found.update((one["id"], _recognition(one)) for one in chunk)
+        return [found[row_id] for row_id in new]
+
+
+def _rows() -> Select[Any]:
+    return select(*_COLUMNS).where(table.c.deleted_at.is_(None))
+
+
+def _one(connection: Connection, row_id: int) -> Recognition:
+    found = connection.execute(_rows().where(table.c.id == row_id)).mappings().one_or_none()
+    if found is None:
+        raise NotFoundError(f"there is no recognition {row_id} in the history")
+    return _recognition(found)
+
+
+def _answered_later(connection: Connection, row: Recognition) -> bool:
+    later = (table.c.request_id == row.request_id, table.c.attempt > row.attempt, table.c.answered)
+    return bool(connection.scalar(select(exists().where(*later))))
+
+
+def _unanswer_others(connection: Connection, row: Recognition) -> None:
+    others = (table.c.request_id == row.request_id, table.c.attempt != row.attempt, table.c.answered)
+    connection.execute(update(table).where(*others).values(answered=False))
+
+
+def _values(row: Recognition) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in _FIELDS if name != "id"}
+    for name in _TIMES:
+        if values[name] is not None:
+            values[name] = text_of(values[name])
+    return {**values, "rtf": row.rtf}
+
+
+def _recognition(found: RowMapping) -> Recognition:
+    values = {name: found[name] for name in _FIELDS}
+    for name in _TIMES:
+        if values[name] is not None:
+            values[name] = time_of(values[name])
+    # Both columns may be empty in rows that another program wrote.
+    return Recognition(**{**values, "raw_text": values["raw_text"] or "", "audio_sha256": values["audio_sha256"] or ""})

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from huidu.adapters.store.database import open_database
+from huidu.adapters.store.history import text_of, time_of
+
+
+def test_times_are_utc_text_with_milliseconds() -> None:
+    assert text_of(1_795_335_022.123) == "2026-11-22 08:10:22.123"
+    assert text_of(0.9996) == "1970-01-01 00:00:01.000"
+
+
+@pytest.mark.parametrize("text", ["2026-11-22 08:10:22.123", "2026-11-22 08:10:22"])
+def test_text_is_read_back_as_utc(text: str) -> None:
+    assert text_of(time_of(text))[:19] == "2026-11-22 08:10:22"
+
+
+@given(st.floats(min_value=0, max_value=4e9))
+def test_text_keeps_times_to_the_millisecond_and_their_order(time: float) -> None:
+    assert time_of(text_of(time)) == pytest.approx(time, abs=0.00051)
+    assert text_of(time) <= text_of(time + 0.001)
+
+
+def test_rows_of_other_programs_are_read(tmp_path: Path) -> None:
+    from huidu.adapters.store.history import SqlHistory
+
+    engine = open_database(tmp_path, migrate=False)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO recognition_history (created_time, filename, version, fingerprint, request_id, attempt, "
+            "answered, engine, device, audio_seconds, decode_ms, status, purpose, itn_enabled) VALUES "
+            "('2026-11-22 08:10:22', 'a.wav', 'v1', '', 'r', 1, 1, 'x', 'cpu', 1, 1, 'done', 'live', 0)"
+        )
+    row = SqlHistory(engine).get(1)
+    assert (row.raw_text, row.audio_sha256) == ("", "")

@@ -1,0 +1,56 @@
+"""`huidu init`, `huidu config check|apply`."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, JsonOption, app, config_commands, show
+from huidu.cli.control_client import ask_control
+from huidu.control.queries import stage_words
+from huidu.core.errors import RefusedError
+from huidu.settings import load
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG,
+) -> None:
+    """Write a commented huidu.yaml. Example: huidu init"""
+    if path.exists():
+        raise RefusedError(f"{path} exists already; accepted: a path where nothing lies")
+    path.write_text(files("huidu").joinpath("cli/huidu.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    print(f"{path} is written: name your models in it, then `huidu config check` and `huidu up`")
+
+
+@config_commands.command()
+def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Read the file and say what it means, or what is wrong with it. Example: huidu config check"""
+    from huidu.wire import check_version
+
+    settings = load(config)
+    for version in settings.versions.values():
+        if version.managed:
+            check_version(version)
+    plan = [stage_words(stage) for stage in settings.plan.stages]
+    guards = [
+        f"{guard.name}: fail above {guard.fail_above:g}, at most {guard.at_most}" for guard in settings.rules.guards
+    ]
+    found = {
+        "ok": True,
+        "data": str(settings.data),
+        "versions": sorted(settings.versions),
+        "stable": settings.stable,
+        "plan": plan,
+        "guards": guards,
+    }
+    lines = [f"{config} is good: stable {settings.stable}, versions {', '.join(sorted(settings.versions))}"]
+    show(found, as_json, "\n".join([*lines, *(f"  {each}" for each in plan)]))
+
+
+@config_commands.command()
+def apply(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Have control take the file's changes over; nothing restarts. Example: huidu config apply"""
+    load(config)
+    show(ask_control(config, "POST", "/api/v1/config/apply"), as_json, f"control has taken {config} over")

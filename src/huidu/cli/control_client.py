@@ -1,0 +1,28 @@
+"""Asking control, for the commands that need it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from huidu.cli import emergency
+from huidu.core.errors import HuiduError, InvalidError, NotFoundError, RefusedError, UnavailableError
+from huidu.core.places import Places
+
+_FAMILIES: dict[str, type[HuiduError]] = {
+    "invalid": InvalidError,
+    "not_found": NotFoundError,
+    "refused": RefusedError,
+    "unavailable": UnavailableError,
+}
+_SECONDS = 30.0
+
+
+def ask_control(config: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Control's answer; raises the family of error that it names."""
+    places = Places(emergency.data_folder(config, os.environ))
+    try:
+        return emergency.ask(places, method, path, body, _SECONDS)
+    except emergency.SaidNoError as error:
+        raise _FAMILIES.get(error.family, UnavailableError)(str(error)) from None
+    except emergency.NoAnswerError as error:
+        raise UnavailableError(f"control does not answer ({error}); accepted: `huidu up` runs") from None

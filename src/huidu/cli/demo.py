@@ -1,0 +1,1 @@
+"""`huidu demo`: the whole story on this machine."""

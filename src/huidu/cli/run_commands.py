@@ -1,0 +1,179 @@
+"""`huidu up`, `huidu control`, `huidu serve`: what stays running."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, app
+from huidu.cli.serve import listen, serve
+from huidu.core.errors import InvalidError, RefusedError, UnavailableError
+from huidu.core.places import Places
+from huidu.settings import Settings, load
+
+if TYPE_CHECKING:
+    from huidu.control.controller import Controller
+
+_TICK_SECONDS = 0.5
+_READY_SECONDS = 180.0
+
+
+@app.command("serve")
+def serve_version(
+    model_path: Annotated[Path, typer.Option(help="The directory that holds the model.")],
+    version: Annotated[str, typer.Option(help="The name that recognitions are tagged with.")],
+    device: Annotated[str, typer.Option(help="cpu or cuda:N.")] = "cpu",
+    engine: Annotated[str, typer.Option(help="Which engine decodes.")] = "sherpa-onnx",
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Where to listen.")] = 7860,
+    data: Annotated[Path, typer.Option(help="The data folder, for the history.")] = Path("data"),
+    hotwords: Annotated[Path | None, typer.Option(help="A file with one word on each line.")] = None,
+    max_upload_bytes: Annotated[int, typer.Option(help="A larger upload is refused.")] = 2_000_000_000,
+    workers: Annotated[int, typer.Option(help="Decoding threads.")] = 1,
+    queue_limit: Annotated[int, typer.Option(help="Requests that may wait; more are refused with 503.")] = 64,
+) -> None:
+    """Serve one version of a model. Example: huidu serve --model-path models/v2 --version v2 --port 7861"""
+    serve(model_path, version, device, engine, host, port, data, hotwords, max_upload_bytes, workers, queue_limit)
+
+
+@app.command()
+def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run everything on this machine: gateway, instances, control. Example: huidu up"""
+    settings = load(config)
+    places = Places(settings.data)
+    _refuse_second(places)
+    _check_ports(settings)
+    supervisor_config, stable_address = _lay_out(settings, places)
+    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(supervisor_config)]
+    # A group of its own: Ctrl-C reaches `up` alone, which then ends the rest in order.
+    supervisord = subprocess.Popen(command, start_new_session=True)
+    threading.Thread(target=_announce, args=(settings, stable_address), daemon=True).start()
+    raise typer.Exit(_wait(supervisord))
+
+
+def _refuse_second(places: Places) -> None:
+    from huidu.adapters.runtimes.supervisor import SupervisorRuntime
+
+    try:
+        SupervisorRuntime(places, 0).processes()
+    except UnavailableError:
+        return
+    raise RefusedError(f"`huidu up` runs already for {places.data}; accepted: one for each data folder")
+
+
+def _check_ports(settings: Settings) -> None:
+    for host, port in (settings.gateway.listen, settings.control.listen):
+        listen(host, port).close()
+
+
+def _lay_out(settings: Settings, places: Places) -> tuple[Path, str]:
+    """Writes what supervisord and the gateway start from; returns supervisord's file and where stable answers."""
+    from huidu import wire
+    from huidu.adapters.runtimes.supervisor import write_configuration, write_instance
+
+    stable = settings.versions[settings.stable]
+    if stable.managed:
+        wire.check_version(stable)
+    gateway = wire.make_gateway(settings)
+    controller = wire.make_controller(settings, gateway, wire.make_store(settings.data))
+    routes = controller.awake()
+    bootstrap = gateway.prepare(routes)
+    control = [sys.executable, "-m", "huidu", "control", "--config", str(settings.path)]
+    path = write_configuration(places, wire.gateway_command(bootstrap), control)
+    for version, address in controller.running():
+        if version.managed:
+            write_instance(places, version, address, settings.gateway.max_upload)
+    return path, controller.view.fleet.address(controller.view.fleet.stable)
+
+
+def _announce(settings: Settings, stable_address: str) -> None:
+    """Says when the stable version can be used."""
+    from huidu.adapters.runtimes.instance import HttpInstance
+
+    host = "127.0.0.1" if settings.gateway.listen.host in ("0.0.0.0", "::") else settings.gateway.listen.host
+    print(f"starting; logs in {settings.data / 'logs'}", file=sys.stderr, flush=True)
+    instance, waited = HttpInstance(), threading.Event()
+    for _ in range(int(_READY_SECONDS / 0.2)):
+        if instance.ready(stable_address):
+            print(
+                f"ready: recognition at http://{host}:{settings.gateway.listen.port}, control at "
+                f"http://{settings.control.listen}",
+                file=sys.stderr,
+                flush=True,
+            )
+            return
+        waited.wait(0.2)
+    print(f"the stable version at {stable_address} is not ready yet; see its log", file=sys.stderr, flush=True)
+
+
+def _wait(supervisord: "subprocess.Popen[bytes]") -> int:
+    """Waits for supervisord, passing on the wish to end."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        supervisord.terminate()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    code = supervisord.wait()
+    return 0 if code in (0, -signal.SIGTERM) else 1
+
+
+@app.command()
+def control(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run the controller alone. Example: huidu control"""
+    import uvicorn
+
+    from huidu import wire
+    from huidu.adapters.gateways.envoy.swap import write_aside
+    from huidu.control.loop import Loop
+    from huidu.control.queries import status
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings = load(config)
+    places = Places(settings.data)
+    places.run.mkdir(parents=True, exist_ok=True)
+    with listen(*settings.control.listen) as listener:
+        gateway, store = wire.make_gateway(settings), wire.make_store(settings.data)
+        controller = wire.make_controller(settings, gateway, store)
+        if gateway.routes() is None:
+            gateway.prepare(controller.awake())
+        clock = wire.SystemClock()
+
+        def tick() -> None:
+            controller.tick()
+            found = status(controller, gateway.routes(), clock.now())
+            write_aside(places.status_file, json.dumps(found, ensure_ascii=False))
+
+        write_aside(places.control_file, json.dumps({"url": f"http://{settings.control.listen}", "pid": os.getpid()}))
+        _on_hangup(controller, settings.path)
+        loop = Loop(tick, _TICK_SECONDS)
+        loop.start()
+        app_ = wire.control_app(settings, controller, gateway, store)
+        server = uvicorn.Server(
+            uvicorn.Config(app_, access_log=False, log_level="warning", timeout_graceful_shutdown=5)
+        )
+        server.run(sockets=[listener])
+        loop.stop()
+
+
+def _on_hangup(controller: "Controller", path: Path) -> None:
+    """SIGHUP reads the file again, as `huidu config apply` does."""
+    from huidu import wire
+
+    def reload() -> None:
+        try:
+            controller.reconfigure(wire.config_of(load(path)))
+        except (InvalidError, RefusedError) as error:
+            logging.getLogger(__name__).error("configuration not taken over: %s", error)
+
+    # A handler must not wait for a lock that the interrupted code holds.
+    signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reload, daemon=True).start())

@@ -1,0 +1,107 @@
+"""`huidu serve`: one instance of the recognition service."""
+
+import errno
+import re
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from huidu.core.errors import HuiduError, InvalidError, UnavailableError
+from huidu.core.version import Version
+
+if TYPE_CHECKING:
+    from huidu.recognition.transcribe import Limits
+
+# The proxy in front keeps idle connections for 60 s: it must be the one that closes them, or a request meets a
+# connection that is just being closed.
+_KEEP_ALIVE_S = 75
+_SHUTDOWN_S = 10
+
+
+def serve(
+    model_path: Path,
+    version: str,
+    device: str = "cpu",
+    engine: str = "sherpa-onnx",
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    data: Path = Path("data"),
+    hotwords: Path | None = None,
+    max_upload_bytes: int = 2_000_000_000,
+    workers: int = 1,
+    queue_limit: int = 64,
+) -> None:
+    """Serves a version until it is told to stop.
+
+    Raises `InvalidError` before anything starts where the model, the device or the address is no good, and when the
+    model cannot be loaded after all; `UnavailableError` for a port in use or a store that cannot be opened.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", version):
+        raise InvalidError(f"version '{version}' is no name; accepted: up to 64 letters, digits and . _ -")
+    if min(max_upload_bytes, workers) < 1 or queue_limit < 0:
+        raise InvalidError("the upload limit and the number of workers must be at least 1, the queue at least 0")
+    # From here on imports take time: what can be refused without them has been.
+    from huidu import wire
+    from huidu.recognition.transcribe import Limits
+
+    bundle = Version(version, engine, str(model_path), device, str(hotwords) if hotwords else None)
+    wire.check_version(bundle)
+    with listen(host, port) as listener:
+        _run(bundle, data, Limits(workers, queue_limit, max_upload_bytes), listener)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound TCP socket; raises `InvalidError` and `UnavailableError` in one line."""
+    if not 0 <= port < 65536:
+        raise InvalidError(f"port {port} is out of range; accepted: 0 to 65535")
+    listener: socket.socket | None = None
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind)
+        # A port stays taken for a minute after its last connection, unless this is set.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UnavailableError(
+                f"port {port} on {host} is in use; stop what listens there or take another"
+            ) from error
+        raise InvalidError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
+    return listener
+
+
+def _run(version: Version, data: Path, limits: "Limits", listener: socket.socket) -> None:
+    import uvicorn
+
+    from huidu import wire
+
+    failures: list[HuiduError] = []
+
+    def stop(error: HuiduError) -> None:
+        failures.append(error)
+        server.should_exit = True
+
+    config = uvicorn.Config(
+        wire.instance_app(version, data, limits, on_failure=stop),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    host, port = listener.getsockname()[:2]
+    print(f"version {version.name} on http://{host}:{port}, loading {version.model}", file=sys.stderr, flush=True)
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        return  # asked for by Ctrl-C, and everything has ended by now
+    if failures:
+        raise failures[0]

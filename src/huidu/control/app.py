@@ -1,0 +1,145 @@
+"""Control's HTTP face: commands and queries in the one error shape."""
+
+import logging
+import uuid
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from huidu.control.controller import Config, Controller
+from huidu.control.queries import status
+from huidu.control.replay import replay
+from huidu.core.errors import HuiduError, InvalidError, NotFoundError, RefusedError, UnavailableError
+from huidu.ports import Clock, Gateway, Store
+
+_LOG = logging.getLogger(__name__)
+
+STATUS_OF: dict[type[HuiduError], tuple[int, str]] = {
+    InvalidError: (400, "invalid"),
+    NotFoundError: (404, "not_found"),
+    RefusedError: (409, "refused"),
+    UnavailableError: (503, "unavailable"),
+}
+
+
+class StartCommand(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    version: str
+    by: str = Field(default="http", max_length=200)
+    reason: str = Field(default="", max_length=2000)
+
+
+class Command(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    by: str = Field(default="http", max_length=200)
+    reason: str = Field(default="", max_length=2000)
+
+
+class RollbackCommand(Command):
+    to: str | None = None
+
+
+def create_app(
+    controller: Controller, store: Store, gateway: Gateway, clock: Clock, reload: Callable[[], Config]
+) -> FastAPI:
+    """`reload` reads the configuration file again; a release starts with what it says then."""
+    app = FastAPI(title="Huidu control", docs_url=None, redoc_url=None)
+    _handle_errors(app)
+
+    async def received() -> float:
+        return clock.now()
+
+    def in_time(x_huidu_deadline: Annotated[float | None, Header()] = None) -> None:
+        # A command that waited while this process was stopped has been answered otherwise by now.
+        if x_huidu_deadline is not None and clock.now() > x_huidu_deadline:
+            raise RefusedError("the command came too late; accepted: the same command again")
+
+    timely = [Depends(in_time)]
+
+    @app.get("/healthz")
+    def healthz() -> PlainTextResponse:
+        return PlainTextResponse("ok")
+
+    @app.get("/api/v1/status")
+    def show_status() -> dict[str, Any]:
+        return status(controller, gateway.routes(), clock.now())
+
+    @app.get("/api/v1/releases")
+    def list_releases() -> list[dict[str, Any]]:
+        return store.releases()
+
+    @app.get("/api/v1/releases/{number}")
+    def show_release(number: int) -> dict[str, Any]:
+        return store.release(number)
+
+    @app.get("/api/v1/releases/{number}/replay")
+    def replay_release(number: int) -> dict[str, Any]:
+        return replay(store.release(number), store.evidence(number))
+
+    @app.post("/api/v1/releases", status_code=201, dependencies=timely)
+    def start(command: StartCommand) -> dict[str, Any]:
+        controller.reconfigure(reload())
+        release = controller.start(command.version, command.by, command.reason)
+        return {"id": release.id, "version": release.candidate, "stage": release.stage_name}
+
+    @app.post("/api/v1/promote", dependencies=timely)
+    def promote(command: Command) -> dict[str, Any]:
+        if not command.reason.strip():
+            raise InvalidError("promote without a reason; accepted: promote --reason TEXT")
+        moved = controller.promote(command.by, command.reason)
+        return {"id": moved.id, "stage": moved.stage_name, "phase": moved.phase.value}
+
+    @app.post("/api/v1/pause", dependencies=timely)
+    def pause(command: Command) -> dict[str, Any]:
+        moved = controller.pause(command.by, command.reason)
+        return {"id": moved.id, "stage": moved.stage_name, "held": moved.held}
+
+    @app.post("/api/v1/resume", dependencies=timely)
+    def resume(command: Command) -> dict[str, Any]:
+        moved = controller.resume(command.by, command.reason)
+        return {"id": moved.id, "stage": moved.stage_name, "held": moved.held}
+
+    @app.post("/api/v1/rollback", dependencies=timely)
+    def rollback(command: RollbackCommand, received_at: Annotated[float, Depends(received)]) -> dict[str, Any]:
+        return controller.rollback(command.by, command.reason, command.to, received_at)
+
+    @app.post("/api/v1/config/apply", dependencies=timely)
+    def apply_config() -> dict[str, Any]:
+        controller.reconfigure(reload())
+        return {"applied": True}
+
+    return app
+
+
+def _handle_errors(app: FastAPI) -> None:
+    def refuse(_: Request, error: Exception) -> JSONResponse:
+        code, family = next(row for kind, row in STATUS_OF.items() if isinstance(error, kind))
+        return JSONResponse({"error": family, "detail": str(error)}, code)
+
+    def invalid(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return JSONResponse({"error": "invalid", "detail": f"{where}: {first['msg']}"}, 400)
+
+    def http(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        return JSONResponse({"error": "not_found", "detail": str(error.detail)}, error.status_code)
+
+    def bug(_: Request, error: Exception) -> JSONResponse:
+        number = uuid.uuid4().hex[:12]
+        _LOG.error("error %s", number, exc_info=error)
+        return JSONResponse(
+            {"error": "internal", "detail": f"an error of Huidu; its log says more under {number}"}, 500
+        )
+
+    for kind in STATUS_OF:
+        app.add_exception_handler(kind, refuse)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, bug)

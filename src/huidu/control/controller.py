@@ -1,0 +1,472 @@
+"""Control: one way through for everything that moves. Gather, decide, record, apply.
+
+Ticks come from one thread, commands from others; a lock makes each step whole. Gathering happens outside the
+lock, so that a command never waits for a slow log or a slow instance.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from huidu.control.admission import admit
+from huidu.control.decide import Gathered, View, decide, remembered
+from huidu.control.golden import GoldenRun, read_set
+from huidu.core.audience import Audience
+from huidu.core.errors import NotFoundError, RefusedError, UnavailableError, unknown_name
+from huidu.core.plan import Golden, Plan, Rules
+from huidu.core.record import Happening, Outcome, Record
+from huidu.core.release import (
+    Event,
+    Fleet,
+    Phase,
+    Release,
+    Route,
+    Standing,
+    Start,
+    Stop,
+    advance,
+    begin,
+    effects,
+    placed,
+    put_back,
+    settled,
+    standing,
+)
+from huidu.core.routes import Routes, Upstream
+from huidu.core.version import Version
+from huidu.ports import Clock, FenceError, Gateway, GatewayLog, History, Instance, Process, Runtime, Store
+
+_APPLIED_SECONDS = 2.0
+# Without a declaration or a measurement: what a small engine with its runtime was seen to take.
+_UNKNOWN_PEAK_BYTES = 500 * 10**6
+_BRING_UP_TRIES = 600
+_BRING_UP_PAUSE_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What control takes from the configuration file. It may be exchanged while control runs."""
+
+    versions: dict[str, Version]
+    stable: str
+    audience: Audience
+    plan: Plan
+    rules: Rules
+    share_expiry_seconds: float
+    reserve_bytes: int
+    first_address: tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The adapters that control works with. `check` raises `InvalidError` for a version that cannot run."""
+
+    store: Store
+    history: History
+    gateway: Gateway
+    log: GatewayLog
+    runtime: Runtime
+    instance: Instance
+    clock: Clock
+    check: Callable[[Version], None]
+
+
+@dataclass(slots=True)
+class _Live:
+    """What lives only as long as the process; all of it can be found again."""
+
+    checkpoint: dict[str, Any] | None = None
+    golden: GoldenRun | None = None
+    processes: Mapping[str, Process] = field(default_factory=dict)
+    texts: set[int] = field(default_factory=set)
+    peaks: dict[str, int] = field(default_factory=dict)
+    swapped_at: float = 0.0
+
+
+class Controller:
+    """Holds the view of the fleet and is the only one that changes it."""
+
+    def __init__(self, parts: Parts, config: Config):
+        self._parts, self.config = parts, config
+        self._lock = threading.RLock()
+        self._live = _Live()
+        stored = parts.store.load()
+        if stored is None:
+            self.view = View(self._with_address(Fleet(config.stable), config.stable))
+            parts.store.record(self.view.fleet, Record())
+            return
+        rows = parts.store.evidence(stored.fleet.release.id) if stored.fleet.release else []
+        self.view = remembered(stored.fleet, stored.watch, rows)
+        self._live.checkpoint = stored.checkpoint
+
+    @property
+    def processes(self) -> Mapping[str, Process]:
+        """The managed processes as the last tick saw them."""
+        return self._live.processes
+
+    @property
+    def golden_done(self) -> tuple[int, int] | None:
+        """Utterances of the golden set recognised so far, and their number; None outside the golden stage."""
+        run = self._live.golden
+        return (len(self.view.golden), run.size) if run else None
+
+    def awake(self) -> Routes:
+        """Prepares for processes that all start now, as under a fresh `huidu up`; returns the routes to begin with.
+
+        Ports that somebody else has taken meanwhile are exchanged, and what ended with the last `up` was no crash.
+        The share begins expired: its users come back once the candidate is ready.
+        """
+        with self._lock:
+            fleet, release = self.view.fleet, self.view.fleet.release
+            for version in sorted(standing(fleet).running):
+                fleet = self._with_address(fleet, version, fresh=True)
+            watch = replace(self.view.watch, pids={})
+            self._commit(replace(self.view, fleet=fleet, watch=watch), Record(release, watch))
+            return replace(self._routes(standing(fleet), 1, 0.0), expires_at=0.0 if release else None)
+
+    def running(self) -> list[tuple[Version, str]]:
+        """The versions that have, or should have, a process, with their addresses."""
+        fleet = self.view.fleet
+        return [(self._version(name), fleet.address(name)) for name in sorted(standing(fleet).running)]
+
+    # ------------------------------------------------------------------ the tick
+
+    def tick(self) -> None:
+        """Gathers, decides, records and applies once."""
+        found = self._gather()
+        with self._lock:
+            before = self.view
+            view, record = decide(before, found)
+            if _worth_recording(before, view, record, self._live.checkpoint):
+                self._parts.store.record(view.fleet, record)
+            self.view = view
+            self._live.checkpoint = found.checkpoint
+            self._live.texts.update(row.id for row in found.corrections)
+            self._run_golden()
+            self._apply()
+        self._note_memory(found)
+
+    def _gather(self) -> Gathered:
+        parts, live, fleet = self._parts, self._live, self.view.fleet
+        release = fleet.release
+        observations, checkpoint = parts.log.read(live.checkpoint)
+        live.processes = parts.runtime.processes()
+        admitting = release is not None and release.phase is Phase.ADMISSION
+        ready = admitting and release is not None and parts.instance.ready(fleet.address(release.candidate))
+        golden = live.golden
+        return Gathered(
+            now=parts.clock.now(),
+            fence=parts.gateway.fence(),
+            routes=parts.gateway.routes(),
+            observations=tuple(observations),
+            checkpoint=checkpoint,
+            corrections=tuple(parts.history.corrections(release.id, live.texts)) if release else (),
+            processes=live.processes,
+            ready=frozenset({release.candidate}) if ready and release is not None else frozenset(),
+            golden=golden.rows() if golden else (),
+            golden_size=golden.size if golden else None,
+        )
+
+    def _run_golden(self) -> None:
+        """Starts the golden set where the release stands in it, ends it where the release has left it."""
+        fleet, live = self.view.fleet, self._live
+        release = fleet.release
+        in_golden = release is not None and isinstance(release.stage, Golden) and not release.over
+        if live.golden is not None and (not in_golden or release is None or live.golden.release != release.id):
+            live.golden.stop()
+            live.golden = None
+        if in_golden and live.golden is None and release is not None and isinstance(release.stage, Golden):
+            utterances = read_set(Path(release.stage.set))
+            live.golden = GoldenRun(release.id, utterances, self._parts.instance, self._parts.clock)
+            done = frozenset(row.key for row in self.view.golden)
+            live.golden.start(fleet.address(release.stable), fleet.address(release.candidate), done)
+
+    def _note_memory(self, found: Gathered) -> None:
+        grown = {
+            name: process.rss_bytes
+            for name, process in found.processes.items()
+            if process.rss_bytes > 1.02 * self._live.peaks.get(name, 0)
+        }
+        if grown:
+            self._live.peaks.update(grown)
+            self._parts.store.raise_peak_memory(grown, found.now)
+
+    # ------------------------------------------------------------------ applying
+
+    def _apply(self) -> None:
+        """Brings processes and traffic to where the state says; what fails now, the next tick does."""
+        wanted = standing(self.view.fleet)
+        routes = self._parts.gateway.routes()
+        for effect in effects(self._actual(routes, wanted), wanted):
+            match effect:
+                case Start(version):
+                    self._parts.runtime.start(self._version(version), self.view.fleet.address(version))
+                case Route():
+                    self._swap(wanted, routes)
+                case Stop(version):
+                    # Requests that it still answers are let finish.
+                    if self._parts.gateway.in_flight(version) == 0:
+                        self._parts.runtime.stop(version)
+        if routes is not None and self._stale(routes, wanted):
+            self._swap(wanted, routes)
+
+    def _actual(self, routes: Routes | None, wanted: Standing) -> Standing | None:
+        running = frozenset(self._live.processes)
+        elsewhere = frozenset(name for name in wanted.running if not self._version(name).managed)
+        if routes is None:
+            return None
+        return Standing(routes.stable, routes.candidate, routes.share_bp, routes.release, running | elsewhere)
+
+    def _stale(self, routes: Routes, wanted: Standing) -> bool:
+        """Whether routes in force are to be written again although they lead where they should."""
+        now = self._parts.clock.now()
+        fresh = self._routes(wanted, routes.generation, now)
+        if replace(fresh, expires_at=routes.expires_at) != routes:
+            return True
+        if routes.expires_at is not None and routes.expires_at - now < self.config.share_expiry_seconds * 2 / 3:
+            # After a long absence users come back to a candidate only when it can serve them.
+            return routes.expires_at > now or self._candidate_ready(wanted)
+        unproven = now - self._live.swapped_at > _APPLIED_SECONDS
+        return unproven and not self._parts.gateway.applied(routes.generation, 0.0) and self._answering()
+
+    def _candidate_ready(self, wanted: Standing) -> bool:
+        candidate = wanted.candidate
+        return candidate is not None and self._parts.instance.ready(self.view.fleet.address(candidate))
+
+    def _answering(self) -> bool:
+        """Whether the gateway answers at all; one that is down reads its files when it comes back."""
+        return self._parts.gateway.applied(0, 0.0)
+
+    def _swap(self, wanted: Standing, routes: Routes | None) -> None:
+        current = self._parts.gateway.routes() or routes
+        # The number behind each generation belongs to the roll back that is laid out beside it.
+        generation = current.generation + 2 if current else 1
+        now = self._parts.clock.now()
+        try:
+            self._parts.gateway.swap(self._routes(wanted, generation, now), self.view.fleet.fence)
+        except FenceError:
+            self._adopt_fence()
+        self._live.swapped_at = now
+
+    def _adopt_fence(self) -> None:
+        """Somebody rolled back while this process slept: what they did stands."""
+        gateway, now = self._parts.gateway, self._parts.clock.now()
+        view, record = decide(self.view, Gathered(now, fence=gateway.fence(), routes=gateway.routes()))
+        self._parts.store.record(view.fleet, replace(record, checkpoint=None))
+        self.view = view
+        # What this process wrote over it before it noticed is written over in turn.
+        self._apply()
+
+    def _routes(self, wanted: Standing, generation: int, now: float) -> Routes:
+        fleet = self.view.fleet
+        known = dict(fleet.addresses)
+        return Routes(
+            generation=generation,
+            stable=wanted.stable,
+            upstreams=tuple(Upstream(name, known[name]) for name in sorted(wanted.running) if name in known),
+            previous=fleet.previous,
+            release=wanted.release,
+            candidate=wanted.candidate,
+            share_bp=wanted.share_bp,
+            expires_at=now + self.config.share_expiry_seconds if wanted.candidate else None,
+            audience=self.config.audience,
+        )
+
+    # ------------------------------------------------------------------ commands
+
+    def start(self, version: str, by: str, reason: str = "") -> Release:
+        """Starts a release of `version`. Raises `RefusedError` where one runs or the memory does not suffice."""
+        with self._lock:
+            now, fleet = self._parts.clock.now(), self.view.fleet
+            self._refuse_start(fleet, version)
+            fleet = self._with_address(fleet, version)
+            release = begin(fleet.last_release + 1, version, fleet.stable, self.config.plan, self.config.rules, now)
+            happening = Happening(release.id, now, "started", {"by": by, "reason": reason, "version": version})
+            self._commit(View(settled(fleet, release)), Record(release, by=by, happenings=(happening,)))
+            self._live.texts.clear()
+            self._apply()
+            return release
+
+    def _refuse_start(self, fleet: Fleet, version: str) -> None:
+        if fleet.release is not None:
+            running = fleet.release
+            raise RefusedError(
+                f"release {running.id} of {running.candidate} runs ({running.stage_name}); accepted: one at a time, "
+                "after it has ended or `huidu rollback`"
+            )
+        candidate = self._version(version)
+        if version == fleet.stable:
+            raise RefusedError(f"{version} is the stable version already; accepted: another version")
+        self._parts.check(candidate)
+        for stage in self.config.plan.stages:
+            if isinstance(stage, Golden):
+                read_set(Path(stage.set))
+        if candidate.managed:
+            self._refuse_memory(fleet, candidate)
+
+    def _refuse_memory(self, fleet: Fleet, candidate: Version) -> None:
+        processes = self._parts.runtime.processes()
+
+        def used(name: str | None) -> int:
+            return processes[name].rss_bytes if name in processes else 0
+
+        stable_peak = self._peak(fleet.stable) if fleet.stable in processes else 0
+        admit(
+            candidate.name,
+            max(0, self._peak(candidate.name) - used(candidate.name)),
+            max(0, stable_peak - used(fleet.stable)),
+            self.config.reserve_bytes,
+            # The former stable version ends when this release begins.
+            self._parts.runtime.free_memory_bytes() + (used(fleet.previous) if fleet.previous != candidate.name else 0),
+        )
+
+    def _peak(self, version: str) -> int:
+        declared = self._version(version).memory_bytes
+        measured = self._parts.store.peak_memory_bytes(version)
+        return declared or measured or _UNKNOWN_PEAK_BYTES
+
+    def promote(self, by: str, reason: str) -> Release:
+        """Moves on now, past what is undecided. Raises `RefusedError` without a release, or before it is admitted."""
+        return self._ask(Event.PROMOTE_ASKED, by, reason)
+
+    def pause(self, by: str, reason: str) -> Release:
+        """Holds the release where it is; losses are still answered."""
+        return self._ask(Event.PAUSE_ASKED, by, reason)
+
+    def resume(self, by: str, reason: str) -> Release:
+        """Goes on after a hold."""
+        return self._ask(Event.RESUME_ASKED, by, reason)
+
+    def _ask(self, event: Event, by: str, reason: str) -> Release:
+        with self._lock:
+            release = self._running()
+            now = self._parts.clock.now()
+            moved = advance(release, event, now, f"{event.value} by {by}{': ' + reason if reason else ''}")
+            outcome = None
+            if moved.phase is Phase.PROMOTED:
+                outcome = Outcome("promoted", release.stage_name, None, f"promoted by {by}: {reason}")
+            watch = self.view.watch if moved.stage_index == release.stage_index else replace(self.view.watch, taken=0)
+            payload = {"by": by, "reason": reason, "from": release.stage_name}
+            happening = Happening(release.id, now, event.value, payload)
+            record = Record(moved, watch, outcome, happenings=(happening,))
+            self._commit(replace(self.view, fleet=settled(self.view.fleet, moved), watch=watch), record)
+            self._apply()
+            return moved
+
+    def rollback(self, by: str, reason: str, to: str | None, received_at: float) -> dict[str, Any]:
+        """Everybody back: on the stable version, or after a promotion on an earlier one.
+
+        Returns who serves now, who served, and the generation that the gateway will report once it is in force.
+        Raises `RefusedError` where there is nothing to go back from.
+        """
+        with self._lock:
+            fleet = self.view.fleet
+            left = fleet.release.candidate if fleet.release else fleet.stable
+            if fleet.release is not None:
+                self._end(fleet.release, by, reason, to, received_at)
+            else:
+                self._go_back(fleet, by, reason, to, received_at)
+            self._apply()
+            routes = self._parts.gateway.routes()
+        return {
+            "to": self.view.fleet.stable,
+            "from": left,
+            "generation": routes.generation if routes else 0,
+            "received_at": received_at,
+        }
+
+    def _end(self, release: Release, by: str, reason: str, to: str | None, received_at: float) -> None:
+        if to is not None and to != release.stable:
+            raise RefusedError(f"a release runs, whose stable version is {release.stable}; accepted: rollback first")
+        now = self._parts.clock.now()
+        moved = advance(release, Event.ROLLBACK_ASKED, now)
+        said = f"rolled back by {by}{': ' + reason if reason else ''}"
+        outcome = Outcome("rolled_back", release.stage_name, None, said)
+        payload = {"by": by, "reason": reason, "received_at": received_at, "from": release.candidate}
+        happening = Happening(release.id, now, Event.ROLLBACK_ASKED.value, payload | {"to": release.stable})
+        record = Record(replace(moved, entered_at=now), self.view.watch, outcome, happenings=(happening,))
+        self._commit(replace(self.view, fleet=settled(self.view.fleet, moved)), record)
+
+    def _go_back(self, fleet: Fleet, by: str, reason: str, to: str | None, received_at: float) -> None:
+        target = to or fleet.previous
+        if target is None:
+            raise RefusedError(
+                f"nothing to roll back: {fleet.stable} serves everybody and no former stable version is warm; "
+                "accepted: rollback --to VERSION"
+            )
+        self._version(target)
+        if target not in dict(fleet.addresses):
+            raise NotFoundError(f"{target} has never run here; accepted: {', '.join(sorted(dict(fleet.addresses)))}")
+        self._bring_up(fleet, target)
+        now = self._parts.clock.now()
+        payload = {"by": by, "reason": reason, "received_at": received_at, "from": fleet.stable, "to": target}
+        happening = Happening(fleet.last_release, now, "put_back", payload)
+        self._commit(View(put_back(fleet, target)), Record(happenings=(happening,)))
+
+    def _bring_up(self, fleet: Fleet, version: str) -> None:
+        """Waits until a version is ready to take everybody; a warm one is at once."""
+        if self._parts.instance.ready(fleet.address(version)):
+            return
+        self._parts.check(self._version(version))
+        self._parts.runtime.start(self._version(version), fleet.address(version))
+        if not _ready_in_time(self._parts.instance, fleet.address(version)):
+            raise UnavailableError(f"{version} did not become ready; see logs/instance-{version}.log")
+
+    # ------------------------------------------------------------------ small parts
+
+    def reconfigure(self, config: Config) -> None:
+        """Takes a changed configuration over; nothing that runs restarts because of it."""
+        with self._lock:
+            fleet = self.view.fleet
+            gone = [name for name in standing(fleet).running if name not in config.versions]
+            if gone:
+                raise RefusedError(f"{', '.join(gone)} runs and is not in the file; accepted: a file that names it")
+            self.config = config
+            self._apply()
+
+    def _commit(self, view: View, record: Record) -> None:
+        self._parts.store.record(view.fleet, record)
+        self.view = view
+
+    def _running(self) -> Release:
+        if self.view.fleet.release is None:
+            raise RefusedError("no release runs; accepted: huidu release start VERSION")
+        return self.view.fleet.release
+
+    def _version(self, name: str) -> Version:
+        if name not in self.config.versions:
+            raise unknown_name("version", name, list(self.config.versions))
+        return self.config.versions[name]
+
+    def _with_address(self, fleet: Fleet, version: str, fresh: bool = False) -> Fleet:
+        """The fleet with an address for a version: its URL, or a port that is free.
+
+        A running version keeps its address, unless `fresh` says that nothing runs yet.
+        """
+        url = self._version(version).url
+        if url is not None:
+            return placed(fleet, version, url)
+        live = standing(fleet).running
+        known = dict(fleet.addresses)
+        taken = frozenset(address for name, address in known.items() if name in live and name != version)
+        if version in live and version in known and not fresh:
+            return fleet
+        host, first = self.config.first_address
+        return placed(fleet, version, self._parts.runtime.free_address(host, first, taken))
+
+
+def _ready_in_time(instance: Instance, address: str) -> bool:
+    for _ in range(_BRING_UP_TRIES):
+        if instance.ready(address):
+            return True
+        time.sleep(_BRING_UP_PAUSE_SECONDS)
+    return False
+
+
+def _worth_recording(before: View, after: View, record: Record, checkpoint: dict[str, Any] | None) -> bool:
+    if record.happenings or record.evidence or record.outcome is not None:
+        return True
+    return before.fleet != after.fleet or before.watch != after.watch or record.checkpoint != checkpoint

@@ -1,0 +1,118 @@
+"""What one step of control adds to the store, and how values of the core read as plain JSON there."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from huidu.core.evidence import Row
+from huidu.core.plan import Golden, Guard, Measure, Plan, Rules, Share, Stage, Undecided
+from huidu.core.release import Fleet, Phase, Release
+from huidu.core.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What control remembers of a release beside its phase: verdicts so far and the looks taken.
+
+    `looks` counts looks over the whole release, `certifying` those that could certify; `taken` is the point of
+    the present stage, in seconds, at which the last look was taken; `pids` are the processes seen by version, so
+    that one that fell and came back is noticed even after a restart of control.
+    """
+
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    looks: int = 0
+    certifying: int = 0
+    taken: float = 0.0
+    pids: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a release ended. `guard` is set where a verdict ended it."""
+
+    outcome: str  # promoted or rolled_back
+    stage: str
+    guard: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of a release's record; append only."""
+
+    release: int
+    time: float
+    kind: str
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is stored in one transaction together with the new state of the fleet.
+
+    `release` is the release the step belongs to, also when the step ended it; evidence belongs to it.
+    """
+
+    release: Release | None = None
+    watch: Watch = field(default_factory=Watch)
+    outcome: Outcome | None = None
+    by: str = "control"
+    happenings: tuple[Happening, ...] = ()
+    evidence: tuple[Row, ...] = ()
+    checkpoint: dict[str, Any] | None = None
+
+
+def fleet_to_json(fleet: Fleet) -> dict[str, Any]:
+    """All but the running release, which has a row of its own."""
+    return {
+        "stable": fleet.stable,
+        "previous": fleet.previous,
+        "running": fleet.release.id if fleet.release else None,
+        "last_release": fleet.last_release,
+        "fence": fleet.fence,
+        "addresses": dict(fleet.addresses),
+    }
+
+
+def fleet_from_json(found: dict[str, Any], release: Release | None) -> Fleet:
+    return Fleet(
+        stable=found["stable"],
+        previous=found["previous"],
+        release=release,
+        last_release=found["last_release"],
+        fence=found["fence"],
+        addresses=tuple(sorted(found["addresses"].items())),
+    )
+
+
+def release_to_json(release: Release, watch: Watch) -> dict[str, Any]:
+    plain = asdict(release)
+    plain["plan"] = [asdict(stage) for stage in release.plan.stages]
+    plain["watch"] = {
+        "verdicts": {name: verdict.as_json() for name, verdict in watch.verdicts.items()},
+        "looks": watch.looks,
+        "certifying": watch.certifying,
+        "taken": watch.taken,
+        "pids": watch.pids,
+    }
+    return plain
+
+
+def release_from_json(found: dict[str, Any]) -> tuple[Release, Watch]:
+    rest = {name: value for name, value in found.items() if name not in ("plan", "rules", "phase", "watch")}
+    rules = found["rules"]
+    guards = tuple(Guard(**{**guard, "measure": Measure(guard["measure"])}) for guard in rules["guards"])
+    release = Release(
+        plan=Plan(tuple(_stage(stage) for stage in found["plan"])),
+        rules=Rules(guards, rules["alpha"], rules["beta"]),
+        phase=Phase(found["phase"]),
+        **rest,
+    )
+    watch = found["watch"]
+    verdicts = {name: Verdict.from_json(verdict) for name, verdict in watch["verdicts"].items()}
+    return release, Watch(verdicts, watch["looks"], watch["certifying"], watch["taken"], watch["pids"])
+
+
+def _stage(found: dict[str, Any]) -> Stage:
+    if "set" in found:
+        return Golden(found["set"], Undecided(found["undecided"]))
+    return Share(**found)

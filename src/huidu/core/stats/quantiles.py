@@ -1,0 +1,75 @@
+"""Whether a quantile of latencies grew by more than a ratio, from histograms by cluster.
+
+Let t be stable's quantile. "The candidate is m times as slow" means that it exceeds m t as often as stable exceeds
+t, so the shares of requests above m t and above t are compared as ratios over clusters. Stable's share
+enters with its own spread, and that is where the uncertainty of t goes: to first order both arms' shares move
+together with t. Whatever m t cuts through inside a cell is given to the side that proves less.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from huidu.core.stats.ratios import MeanDifference, difference, ratio
+
+Counts = NDArray[np.int64]
+
+_CELL_RANGE = 150  # ratios from 1/1500 to 1500 with cells 5 % apart
+
+
+def quantile_cell(counts: Counts, q: float) -> int:
+    """The cell that holds the q-quantile of a histogram of shape (cells,) that is not empty."""
+    return int(np.searchsorted(np.cumsum(counts), q * counts.sum(), side="left"))
+
+
+@dataclass(frozen=True, slots=True)
+class Slowness:
+    """Histograms of both arms, of shape (clusters, cells); `edges` are the cells' lower edges, rising.
+
+    The last cell holds all that has no upper bound. Both arms must have counts.
+    """
+
+    candidate: Counts
+    stable: Counts
+    edges: tuple[float, ...]
+    q: float
+
+    def worse(self, margin: float, level: float) -> bool:
+        """Whether the candidate's quantile is proven more than `margin` times stable's."""
+        compared = self._above(lambda t: bisect_left(self.edges, margin * t))
+        return compared is not None and compared.worse(0.0, level)
+
+    def within(self, margin: float, level: float) -> bool:
+        """Whether the candidate's quantile is proven less than `margin` times stable's."""
+        compared = self._above(lambda t: bisect_right(self.edges, margin * t) - 1)
+        return compared is not None and compared.within(0.0, level)
+
+    def _above(self, cell_of: Callable[[float], int]) -> MeanDifference | None:
+        cell = quantile_cell(self.stable.sum(axis=0), self.q)
+        there = max(0, cell_of(self.edges[cell]))
+        mine = ratio(self.candidate[:, there:].sum(axis=1), self.candidate.sum(axis=1))
+        return difference(mine, ratio(self.stable[:, cell:].sum(axis=1), self.stable.sum(axis=1)))
+
+    @property
+    def estimate(self) -> float:
+        """The ratio of both quantiles, to the width of a cell."""
+        mine = self.edges[quantile_cell(self.candidate.sum(axis=0), self.q)]
+        return mine / self.edges[quantile_cell(self.stable.sum(axis=0), self.q)]
+
+    def interval(self, level: float) -> tuple[float | None, float | None]:
+        """Bounds on the ratio at level/2 each: the largest proven exceeded, the smallest proven kept, if any."""
+        step = self.edges[1] / self.edges[0]
+        kept = _first(lambda k: self.within(step**k, level / 2))
+        not_exceeded = _first(lambda k: not self.worse(step**k, level / 2))
+        lower = step ** (not_exceeded - 1) if not_exceeded is not None and not_exceeded > -_CELL_RANGE else None
+        return lower, step**kept if kept is not None else None
+
+
+def _first(holds: Callable[[int], bool]) -> int | None:
+    """The first step in range from which on `holds` is true, by halving."""
+    steps = range(-_CELL_RANGE, _CELL_RANGE + 1)
+    index = bisect_left(steps, True, key=holds)
+    return steps[index] if index < len(steps) else None

@@ -1,0 +1,450 @@
+"""Verdicts: what the evidence proves about a candidate, guard by guard.
+
+A guard fails when the candidate is proven worse than `fail_above`, passes when it is proven within `at_most`,
+and is undecided otherwise; no evidence proves nothing. `judge` and its two sisters for the bake and the golden
+set are the only face: what stands behind them may change.
+
+What is promised. A candidate no worse than `fail_above` in any guard is rolled back by a test with probability at
+most alpha: look i spends alpha/(i (i+1)), divided among the guards tested in it (Bonferroni). One worse than
+`at_most` in any guard is certified with probability at most beta: every certifying look has its part of beta,
+and guards need not share it, since all must pass (intersection-union: Berger 1982, Technometrics 24). A
+guard with two methods gives half of its level to each. Exact methods hold for any number of users; those
+over clusters rest on Student's t and so hold approximately.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import isfinite
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from huidu.core.evidence import EDGES_MS, GROUPS, Row, Sums, Text, VersionSums
+from huidu.core.looks import Look, spend
+from huidu.core.plan import Guard, Rules
+from huidu.core.stats.proportions import ExactDifference, Hits, binomial_greater, clopper_pearson
+from huidu.core.stats.quantiles import Slowness
+from huidu.core.stats.ratios import MeanDifference, difference, paired_difference, ratio
+
+INTERVAL_LEVEL = 0.05
+LEAST_SPEAKERS = 5
+
+
+class State(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
+
+
+class Code(StrEnum):
+    """Why a verdict is what it is."""
+
+    PROVEN_WORSE = "proven_worse"
+    PROVEN_WITHIN = "proven_within"
+    CRASHED = "crashed"
+    NO_CRASH = "no_crash"
+    NOT_YET = "not_yet"
+    TOO_FEW_USERS = "too_few_users"
+    NO_EVIDENCE = "no_evidence"
+    NOT_MEASURED = "not_measured"
+
+
+STATE_OF: Mapping[Code, State] = {
+    Code.PROVEN_WORSE: State.FAILED,
+    Code.CRASHED: State.FAILED,
+    Code.PROVEN_WITHIN: State.PASSED,
+    Code.NO_CRASH: State.UNDECIDED,
+    Code.NOT_YET: State.UNDECIDED,
+    Code.TOO_FEW_USERS: State.UNDECIDED,
+    Code.NO_EVIDENCE: State.UNDECIDED,
+    Code.NOT_MEASURED: State.UNDECIDED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is proven about one guard, why, and the numbers that stood behind it.
+
+    `numbers` are in the guard's own units: `estimate` with `lower` and `upper` (95 %), both limits, both rates, and
+    how many requests, users and texts there were. Absent is what is not known.
+    """
+
+    guard: str
+    code: Code
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def state(self) -> State:
+        return STATE_OF[self.code]
+
+    @property
+    def failed(self) -> bool:
+        return self.state is State.FAILED
+
+    @property
+    def passed(self) -> bool:
+        return self.state is State.PASSED
+
+    def as_json(self) -> dict[str, Any]:
+        return {"guard": self.guard, "state": self.state.value, "code": self.code.value, "numbers": dict(self.numbers)}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> "Verdict":
+        return cls(plain["guard"], Code(plain["code"]), dict(plain["numbers"]))
+
+
+Verdicts = Mapping[str, Verdict]
+
+
+def carried(before: Verdicts, now: Verdicts) -> dict[str, Verdict]:
+    """What stands after both: a failure is final, a pass stays unless it fails now, else the newer holds."""
+
+    def stands(old: Verdict | None, new: Verdict | None) -> Verdict:
+        if old is None or new is None:
+            return old or new  # type: ignore[return-value]
+        keep = old.failed or (old.passed and not new.failed)
+        return old if keep else new
+
+    return {name: stands(before.get(name), now.get(name)) for name in {**before, **now}}
+
+
+def certified(rules: Rules, verdicts: Verdicts) -> bool:
+    """Whether every guard that a promotion rests on has passed."""
+    needed = [guard.name for guard in rules.guards if guard.at_most is not None]
+    return all(name in verdicts and verdicts[name].passed for name in needed)
+
+
+# A cause explains what follows from it: a crash the failed requests, these the latency, a wrong number the
+# wrong characters it is made of. Guards not named here come last.
+_CAUSES = ("crashes", "errors", "numerals", "latency", "cer")
+
+
+def cause(verdicts: Verdicts) -> Verdict | None:
+    """The failed verdict that a roll back is put down to: of several, the one that explains the others."""
+    order = {name: place for place, name in enumerate(_CAUSES)}
+    failed = [verdict for verdict in verdicts.values() if verdict.failed]
+    return min(failed, key=lambda verdict: order.get(verdict.guard, len(order)), default=None)
+
+
+# ------------------------------------------------------------------ deciding
+
+
+class Method(Protocol):
+    """One way to prove something about a difference or ratio."""
+
+    def worse(self, margin: float, level: float) -> bool: ...
+
+    def within(self, margin: float, level: float) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the evidence offers on one guard: its methods, of which None cannot be used, and its numbers.
+
+    The number of methods is fixed by the guard and not by the data, so that the level is shared in advance.
+    """
+
+    methods: tuple[Method | None, ...]
+    numbers: dict[str, float]
+    missing: Code = Code.TOO_FEW_USERS
+
+
+Measuring = Callable[[Guard], Finding]
+
+
+def _decided(guard: Guard, finding: Finding, fail_level: float, pass_level: float) -> Verdict:
+    usable = [method for method in finding.methods if method is not None]
+    ways = max(1, len(finding.methods))
+    numbers = _limits(guard) | {name: value for name, value in finding.numbers.items() if isfinite(value)}
+    if any(method.worse(guard.fail_above, fail_level / ways) for method in usable):
+        return Verdict(guard.name, Code.PROVEN_WORSE, numbers)
+    at_most = guard.at_most
+    if at_most is not None and pass_level and any(method.within(at_most, pass_level / ways) for method in usable):
+        return Verdict(guard.name, Code.PROVEN_WITHIN, numbers)
+    return Verdict(guard.name, Code.NOT_YET if usable else finding.missing, numbers)
+
+
+def _limits(guard: Guard) -> dict[str, float]:
+    return {"fail_above": guard.fail_above} | ({} if guard.at_most is None else {"at_most": guard.at_most})
+
+
+def _judged(rules: Rules, measures: Mapping[str, Measuring], look: Look) -> dict[str, Verdict]:
+    """The verdict on every guard that is tested; the others are not measured here."""
+    tested = sum(guard.name in measures for guard in rules.guards)
+    verdicts = {}
+    for guard in rules.guards:
+        if guard.name not in measures:
+            verdicts[guard.name] = Verdict(guard.name, Code.NOT_MEASURED, _limits(guard))
+        else:
+            fail_level = spend(rules.alpha, look.index) / tested
+            pass_level = spend(rules.beta, look.certifying) if look.certifying else 0.0
+            verdicts[guard.name] = _decided(guard, measures[guard.name](guard), fail_level, pass_level)
+    return verdicts
+
+
+# ------------------------------------------------------------------ the three faces
+
+
+def judge(
+    rules: Rules,
+    stage_sums: Sums,
+    candidate: str,
+    stable: str,
+    look: Look,
+    before: Verdicts | None = None,
+) -> dict[str, Verdict]:
+    """The verdict on every guard in a share stage, from that stage's sums alone, carried on from `before`."""
+    ours, theirs = stage_sums.of(candidate), stage_sums.of(stable)
+    measures: dict[str, Measuring] = {
+        "errors": lambda guard: _errors(ours, theirs, alike=True),
+        "latency": lambda guard: _latency(ours, theirs, guard),
+        "cer": lambda guard: _cer(ours, theirs),
+        "numerals": lambda guard: _numerals(ours, theirs),
+    }
+    counted = _counted(rules, stage_sums, candidate, stable)
+    return carried(before or {}, _judged(rules, measures, look) | counted)
+
+
+def judge_bake(
+    rules: Rules,
+    bake_sums: Sums,
+    last_share_sums: Sums,
+    candidate: str,
+    stable: str,
+    look: Look,
+) -> dict[str, Verdict]:
+    """The verdict in the bake, in which nobody is on the stable version.
+
+    The candidate's errors are compared with those of the stable version in the last share stage. That is not
+    concurrent: a trouble that both would have now counts against the candidate, which is why only errors
+    and crashes are judged so. Users met both for different times, so Fisher's test is not used.
+    """
+    ours, theirs = bake_sums.of(candidate), last_share_sums.of(stable)
+    measures: dict[str, Measuring] = {"errors": lambda guard: _errors(ours, theirs, alike=False)}
+    return _judged(rules, measures, look) | _counted(rules, bake_sums, candidate, stable)
+
+
+def judge_golden(rules: Rules, golden_rows: Sequence[Row], look: Look) -> dict[str, Verdict]:
+    """The verdict of the golden set: both versions on the same utterances, clusters being the speakers."""
+    pairs = [row.payload for row in sorted(golden_rows, key=lambda row: row.key)]
+    measures: dict[str, Measuring] = {
+        "cer": lambda guard: _paired(pairs, guard, "errors", "characters", signs=False),
+        "numerals": lambda guard: _paired(pairs, guard, "numbers_wrong", "numbers", signs=True),
+    }
+    return _judged(rules, measures, look)
+
+
+# ------------------------------------------------------------------ live measures
+
+
+def crashes(guard: Guard, stage_sums: Sums, candidate: str, stable: str) -> Verdict:
+    """Crashes by rule: more of the candidate's than of stable's in this stage, beyond `fail_above`, is a failure.
+
+    This is no test and spends no alpha: a crash of the candidate alone is enough, whatever chance had to do
+    with it. So it may be asked at any time, between two looks too. Nothing certifies it.
+    """
+    ours, theirs = stage_sums.of(candidate).crashes, stage_sums.of(stable).crashes
+    numbers = {"estimate": ours - theirs, "candidate_crashes": ours, "stable_crashes": theirs}
+    code = Code.CRASHED if ours - theirs > guard.fail_above else Code.NO_CRASH
+    return Verdict(guard.name, code, _limits(guard) | numbers)
+
+
+def _counted(rules: Rules, sums: Sums, candidate: str, stable: str) -> dict[str, Verdict]:
+    guard = rules.guard("crashes")
+    return {} if guard is None else {guard.name: crashes(guard, sums, candidate, stable)}
+
+
+def _traffic(ours: VersionSums, theirs: VersionSums) -> dict[str, float]:
+    return {
+        "candidate_requests": ours.requests,
+        "stable_requests": theirs.requests,
+        "candidate_units": len(ours.units),
+        "stable_units": len(theirs.units),
+        "candidate_audio_seconds": ours.audio_ms / 1000,
+        "stable_audio_seconds": theirs.audio_ms / 1000,
+    }
+
+
+def _errors(ours: VersionSums, theirs: VersionSums, alike: bool) -> Finding:
+    """Bad requests: exactly by users who met at least one, and by rates over the random groups."""
+    numbers = _traffic(ours, theirs)
+    if not ours.requests or not theirs.requests:
+        return Finding((), numbers, Code.NO_EVIDENCE)
+    exact = ExactDifference(_users_hit(ours), _users_hit(theirs), alike)
+    means = difference(
+        ratio(ours.group_bad, ours.group_requests),
+        ratio(theirs.group_bad, theirs.group_requests),
+    )
+    rates = {"candidate_rate": ours.bad / ours.requests, "stable_rate": theirs.bad / theirs.requests}
+    seen = means if ours.bad + theirs.bad else None
+    return Finding((exact, means), numbers | rates | _interval(rates, exact, seen))
+
+
+def _users_hit(sums: VersionSums) -> Hits:
+    return Hits(len(sums.bad_units & sums.units), len(sums.units), sums.requests / len(sums.units))
+
+
+def _interval(rates: Mapping[str, float], exact: ExactDifference, means: MeanDifference | None) -> dict[str, float]:
+    """The estimate and its interval: over the groups where they tell anything, else exact."""
+    lower, upper = (means or exact).interval(INTERVAL_LEVEL)
+    return {"estimate": rates["candidate_rate"] - rates["stable_rate"], "lower": lower, "upper": upper}
+
+
+def _latency(ours: VersionSums, theirs: VersionSums, guard: Guard) -> Finding:
+    """A quantile of the time to the answer, as a ratio; what failed counts as longer than any."""
+    numbers = _traffic(ours, theirs)
+    if not ours.group_ms.any() or not theirs.group_ms.any():
+        return Finding((), numbers, Code.NO_EVIDENCE)
+    slowness = Slowness(ours.group_ms, theirs.group_ms, EDGES_MS, guard.quantile or 0.95)
+    lower, upper = slowness.interval(INTERVAL_LEVEL)
+    bounds = {"lower": lower, "upper": upper}
+    numbers |= {name: value for name, value in bounds.items() if value is not None}
+    few = min(np.count_nonzero(sums.group_requests) for sums in (ours, theirs)) < 2
+    return Finding((None if few else slowness,), numbers | {"estimate": slowness.estimate})
+
+
+def _by_group(texts: Sequence[Text], count: Callable[[Text], int]) -> NDArray[np.int64]:
+    groups = np.zeros(GROUPS, dtype=np.int64)
+    for text in texts:
+        groups[text.group] += count(text)
+    return groups
+
+
+def _text_numbers(ours: Sequence[Text], theirs: Sequence[Text]) -> dict[str, float]:
+    return {
+        "candidate_texts": len(ours),
+        "stable_texts": len(theirs),
+        "candidate_units": len({text.unit for text in ours}),
+        "stable_units": len({text.unit for text in theirs}),
+    }
+
+
+def _cer(ours: VersionSums, theirs: VersionSums) -> Finding:
+    """Character errors per reference character, over the random groups."""
+    numbers = _text_numbers(ours.texts, theirs.texts)
+    if not ours.texts or not theirs.texts:
+        return Finding((), numbers, Code.NO_EVIDENCE)
+    sums = [
+        (_by_group(texts, lambda text: text.errors), _by_group(texts, lambda text: text.characters))
+        for texts in (ours.texts, theirs.texts)
+    ]
+    means = difference(*(ratio(errors, characters) for errors, characters in sums))
+    rates = _rates(sums)
+    if means is not None:
+        lower, upper = means.interval(INTERVAL_LEVEL)
+        rates |= {"estimate": means.estimate, "lower": lower, "upper": upper}
+    return Finding((means,), numbers | rates)
+
+
+def _rates(sums: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> dict[str, float]:
+    """Both versions' rates, candidate first, of amounts and sizes by group; without any size there is no rate."""
+    named = zip(("candidate_rate", "stable_rate"), sums, strict=True)
+    return {name: int(amounts.sum()) / int(sizes.sum()) for name, (amounts, sizes) in named if sizes.any()}
+
+
+def _numerals(ours: VersionSums, theirs: VersionSums) -> Finding:
+    """Reference number expressions not reproduced: exactly by users, and by rates over the random groups.
+
+    The exact way takes each user's first text that holds numbers, which is a hit when any of them is wrong.
+    """
+    with_numbers = [[text for text in sorted(sums.texts) if text.numbers] for sums in (ours, theirs)]
+    numbers = _text_numbers(*with_numbers)
+    if not all(with_numbers):
+        return Finding((), numbers, Code.NO_EVIDENCE)
+    exact = ExactDifference(_first_texts_hit(with_numbers[0]), _first_texts_hit(with_numbers[1]))
+    sums = [
+        (_by_group(texts, lambda text: text.numbers_wrong), _by_group(texts, lambda text: text.numbers))
+        for texts in with_numbers
+    ]
+    means = difference(*(ratio(wrong, expressions) for wrong, expressions in sums))
+    rates = _rates(sums)
+    seen = means if rates["candidate_rate"] + rates["stable_rate"] else None
+    return Finding((exact, means), numbers | rates | _interval(rates, exact, seen))
+
+
+def _first_texts_hit(texts: Sequence[Text]) -> Hits:
+    first: dict[str, Text] = {}
+    for text in texts:
+        first.setdefault(text.unit, text)
+    hits = sum(text.numbers_wrong > 0 for text in first.values())
+    return Hits(hits, len(first), sum(text.numbers for text in first.values()) / len(first))
+
+
+# ------------------------------------------------------------------ the golden set
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """Utterances on which one version is better: exact sign test (McNemar 1947), against no difference only.
+
+    It serves where an utterance counts as right or wrong; a margin other than zero it cannot test.
+    """
+
+    worse_utterances: int
+    better_utterances: int
+
+    def worse(self, margin: float, level: float) -> bool:
+        discordant = self.worse_utterances + self.better_utterances
+        return margin == 0 and binomial_greater(self.worse_utterances, discordant, 0.5) <= level
+
+    def within(self, margin: float, level: float) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Same:
+    """Both versions agreed in every one of so many utterances: only how often they could differ is to be bounded."""
+
+    utterances: int
+
+    def worse(self, margin: float, level: float) -> bool:
+        return False
+
+    def within(self, margin: float, level: float) -> bool:
+        return clopper_pearson(0, self.utterances, level)[1] < margin
+
+
+def _paired(pairs: Sequence[Mapping[str, Any]], guard: Guard, amount: str, size: str, signs: bool) -> Finding:
+    """Amounts per size (errors per character) of both versions on the same utterances."""
+    pairs = [pair for pair in pairs if pair[size]]
+    ways = 2 if signs and guard.fail_above == 0 else 1
+    numbers: dict[str, float] = {
+        "utterances": len(pairs),
+        "speakers": len({pair["speaker"] for pair in pairs}),
+    }
+    if not pairs:
+        return Finding((), numbers, Code.NO_EVIDENCE)
+    changes = [pair["candidate"][amount] - pair["stable"][amount] for pair in pairs]
+    total = sum(pair[size] for pair in pairs)
+    for arm in ("candidate", "stable"):
+        numbers[f"{arm}_rate"] = sum(pair[arm][amount] for pair in pairs) / total
+    numbers["estimate"] = sum(changes) / total
+    signed = Counter(change > 0 for change in changes if change)
+    numbers |= {"worse": signed[True], "better": signed[False]}
+    if not any(changes):
+        same = _Same(len(pairs))
+        numbers |= {"lower": 0.0, "upper": clopper_pearson(0, len(pairs), INTERVAL_LEVEL / 2)[1]}
+        return Finding((same, None)[:ways], numbers)
+    means = paired_difference(*_by_speaker(pairs, amount, size))
+    if means is not None:
+        numbers["lower"], numbers["upper"] = means.interval(INTERVAL_LEVEL)
+    methods: tuple[Method | None, ...] = (means, _Signs(signed[True], signed[False]))
+    return Finding(methods[:ways], numbers)
+
+
+def _by_speaker(pairs: Sequence[Mapping[str, Any]], amount: str, size: str) -> NDArray[np.int64]:
+    """Amounts of candidate and stable and sizes, shape (3, clusters).
+
+    Clusters are the speakers; fewer than five of them tell no spread, and then every utterance is its own cluster,
+    which supposes that utterances of one speaker are as unlike as those of different ones.
+    """
+    few = len({pair["speaker"] for pair in pairs}) < LEAST_SPEAKERS
+    names = [pair["utterance"] if few else pair["speaker"] for pair in pairs]
+    place = {name: index for index, name in enumerate(dict.fromkeys(names))}
+    sums = np.zeros((3, len(place)), dtype=np.int64)
+    for name, pair in zip(names, pairs, strict=True):
+        sums[:, place[name]] += (pair["candidate"][amount], pair["stable"][amount], pair[size])
+    return sums

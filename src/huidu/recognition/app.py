@@ -1,0 +1,165 @@
+"""The HTTP face of the recognition service."""
+
+import asyncio
+import re
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.responses import Response
+
+from huidu.ports import History, Recognition
+from huidu.recognition.border import Border, handle_errors
+from huidu.recognition.history import history_routes
+from huidu.recognition.metrics import CONTENT_TYPE
+from huidu.recognition.schemas import (
+    ErrorBody,
+    FieldError,
+    OpenAIForm,
+    OpenAITranscript,
+    TranscribeForm,
+    Transcript,
+    form_schema,
+    read_form,
+    text_of,
+    transcript,
+)
+from huidu.recognition.transcribe import Asked, InstanceInfo, Limits, Service
+
+_MAX_FILENAME = 200
+_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (400, 404, 413, 503)}
+
+
+def create_app(service: Service, history: History, info: InstanceInfo, limits: Limits) -> FastAPI:
+    """The application; `service` is started and stopped with it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        yield
+        service.stop()
+
+    app = FastAPI(title="Huidu recognition", version=info.huidu, lifespan=lifespan, responses=_ERRORS)
+    app.add_middleware(Border, service=service, version=info.version, max_upload_bytes=limits.max_upload_bytes)
+    handle_errors(app)
+    _add_recognition(app, service)
+    _add_openai(app, service, info)
+    _add_operations(app, service, info)
+    app.include_router(history_routes(history))
+    return app
+
+
+def _add_recognition(app: FastAPI, service: Service) -> None:
+    extra = form_schema(TranscribeForm, "audio", "file")
+
+    @app.post("/api/v1/transcribe", response_model=Transcript, openapi_extra=extra, tags=["recognition"])
+    async def transcribe(request: Request) -> Response:
+        """The text of one audio file."""
+        service.admit()
+        _want_multipart(request, "audio")
+        async with request.form(max_files=1, max_fields=32) as form:
+            given = read_form(TranscribeForm, _texts(form))
+            hotwords = tuple(word for line in given.hotwords.splitlines() if (word := line.strip()))
+            asked = replace(_asked(form, "audio", "file"), language=given.language, hotwords=hotwords)
+            row = await _recognise(request, service, asked)
+        return _answer(row, orjson.dumps(transcript(row)), "application/json")
+
+
+def _add_openai(app: FastAPI, service: Service, info: InstanceInfo) -> None:
+    extra = form_schema(OpenAIForm, "file")
+
+    @app.post("/v1/audio/transcriptions", response_model=OpenAITranscript, openapi_extra=extra, tags=["openai"])
+    async def transcriptions(request: Request) -> Response:
+        """The text of one audio file, as OpenAI's clients ask for it. Any `model` is taken: an instance has one."""
+        service.admit()
+        _want_multipart(request, "file")
+        async with request.form(max_files=1, max_fields=32) as form:
+            given = read_form(OpenAIForm, _texts(form))
+            options = {"prompt": given.prompt} if given.prompt else None
+            asked = replace(_asked(form, "file"), language=given.language, options=options)
+            row = await _recognise(request, service, asked)
+        if given.response_format == "text":
+            return _answer(row, text_of(row).encode(), "text/plain")
+        return _answer(row, orjson.dumps({"text": text_of(row)}), "application/json")
+
+    @app.get("/v1/models", tags=["openai"])
+    async def models() -> dict[str, Any]:
+        """The one version served, as OpenAI's clients list models."""
+        return {
+            "object": "list",
+            "data": [{"id": info.version, "object": "model", "created": 0, "owned_by": "huidu"}],
+        }
+
+
+def _add_operations(app: FastAPI, service: Service, info: InstanceInfo) -> None:
+    @app.get("/healthz", tags=["operation"])
+    async def healthz() -> dict[str, str]:
+        """The process lives."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["operation"])
+    async def readyz() -> dict[str, str]:
+        """The model is loaded and warmed up; 503 until then."""
+        service.require_ready()
+        return {"status": "ready", "version": info.version}
+
+    @app.get("/version", tags=["operation"])
+    async def version() -> dict[str, str]:
+        """What is served, exactly."""
+        return asdict(info)
+
+    @app.get("/metrics", tags=["operation"])
+    async def metrics() -> Response:
+        return Response(service.metrics.text(), headers={"content-type": CONTENT_TYPE})
+
+
+async def _recognise(request: Request, service: Service, asked: Asked) -> Recognition:
+    gone = threading.Event()
+
+    async def watch() -> None:
+        # The body has been read: all that can still come is that the client leaves.
+        await request.receive()
+        gone.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        return await service.transcribe(asked, request.scope["huidu.origin"], gone)
+    finally:
+        watching.cancel()
+
+
+def _want_multipart(request: Request, field: str) -> None:
+    kind = request.headers.get("content-type", "")
+    if not kind.lower().startswith("multipart/form-data"):
+        said = f"content-type '{kind[:80]}' is" if kind else "a request without content-type is"
+        raise FieldError(field, f"{said} not accepted; send multipart/form-data with an audio file in '{field}'")
+
+
+def _texts(form: FormData) -> dict[str, str]:
+    return {name: value for name, value in form.multi_items() if isinstance(value, str)}
+
+
+def _asked(form: FormData, *names: str) -> Asked:
+    """The uploaded file, from the first of the named fields that has one."""
+    for name in names:
+        upload = form.get(name)
+        if isinstance(upload, UploadFile):
+            return Asked(upload.file, _basename(upload.filename or ""))
+    sent = ", ".join(sorted(set(form.keys()))[:8]) or "nothing"
+    wanted = " or ".join(f"'{name}'" for name in names)
+    raise FieldError(names[0], f"there is no file in field {wanted}; sent were: {sent[:200]}")
+
+
+def _basename(filename: str) -> str:
+    """The last part of a path of any system, without control characters and of bounded length."""
+    last = re.split(r"[/\\]", filename)[-1]
+    return "".join(character for character in last if character.isprintable())[-_MAX_FILENAME:] or "audio"
+
+
+def _answer(row: Recognition, body: bytes, media_type: str) -> Response:
+    return Response(body, headers={"x-audio-seconds": f"{row.audio_seconds:.3f}"}, media_type=media_type)

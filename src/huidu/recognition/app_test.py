@@ -1,0 +1,534 @@
+import asyncio
+import hashlib
+import io
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.types import Message, Receive, Scope, Send
+
+from huidu.adapters.audio.soundfile_reader import SoundfileReader
+from huidu.adapters.engines.echo import EchoEngine
+from huidu.core.errors import HuiduError, InvalidError, NotFoundError, UnavailableError
+from huidu.ports import Engine, Recognition
+from huidu.recognition.app import create_app
+from huidu.recognition.transcribe import InstanceInfo, Limits, Service
+
+with warnings.catch_warnings():
+    # Starlette would rather have httpx's successor, which nothing else here needs.
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+INFO = InstanceInfo("v1", "f" * 64, "echo", "cpu", "models/v1", "0.1.0")
+TEXT = "1600 samples at 16000 Hz"
+MAX_BYTES = 100_000
+
+
+def wav(samples: int = 1600) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, np.full(samples, 0.1, np.float32), 16_000, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+WAV = wav()
+
+
+class ListHistory:
+    """`ports.History` in a list, enough for these tests."""
+
+    def __init__(self) -> None:
+        self.rows: list[Recognition] = []
+        self.on_add: Callable[[Recognition], None] = lambda row: None
+
+    def add(self, row: Recognition) -> int:
+        self.on_add(row)
+        self.rows.append(replace(row, id=len(self.rows) + 1))
+        return len(self.rows)
+
+    def get(self, row_id: int) -> Recognition:
+        if row_id > len(self.rows):
+            raise NotFoundError(f"there is no recognition {row_id} in the history")
+        return self.rows[row_id - 1]
+
+    def page(self, limit: int, before: float | None, version: str | None, purpose: str | None) -> list[Recognition]:
+        chosen = [row for row in self.rows if before is None or row.created_time < before]
+        chosen = [row for row in chosen if version in (None, row.version) and purpose in (None, row.purpose)]
+        return chosen[::-1][:limit]
+
+    def correct(self, row_id: int, text: str, by: str, at: float) -> Recognition:
+        row = replace(self.get(row_id), corrected_text=text, corrected_by=by, corrected_at=at)
+        self.rows[row_id - 1] = row
+        return row
+
+    def corrections(self, release_id: int, known: object) -> list[Recognition]:
+        raise NotImplementedError
+
+    @property
+    def live(self) -> list[Recognition]:
+        return [row for row in self.rows if row.purpose == "live"]
+
+
+class BrokenEngine:
+    name = "broken"
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def transcribe(self, audio: object, hotwords: object = ()) -> str:
+        # Warming up must succeed, or the service would not get ready.
+        if getattr(audio, "seconds", 0) == 0.1:
+            raise self._error
+        return ""
+
+
+@dataclass
+class Instance:
+    client: TestClient
+    history: ListHistory
+    service: Service
+    failures: list[HuiduError] = field(default_factory=list)
+
+    def post(self, files: Any, path: str = "/api/v1/transcribe", **more: Any) -> Any:
+        return self.client.post(path, files=files, **more)
+
+
+def assembled(
+    load: Callable[[], Engine], history: ListHistory, failures: list[HuiduError], limits: Limits
+) -> tuple[Any, Service]:
+    clock = iter(range(1_000, 1_000_000)).__next__
+    service = Service(
+        load, SoundfileReader(), history, INFO, limits, on_failure=failures.append, clock=lambda: float(clock())
+    )
+    return create_app(service, history, INFO, limits), service
+
+
+@contextmanager
+def running(load: Callable[[], Engine] = EchoEngine, wait: bool = True, **limits: int) -> Iterator[Instance]:
+    """An instance behind a test client; with `wait`, loaded and warmed up or failed."""
+    history = ListHistory()
+    failures: list[HuiduError] = []
+    app, service = assembled(load, history, failures, Limits(**{"max_upload_bytes": MAX_BYTES, **limits}))
+    begun = service.start
+    prepared = []
+    service.start = lambda: prepared.append(begun())  # type: ignore[method-assign, assignment, func-returns-value]
+    with TestClient(app) as client:
+        if wait:
+            prepared[0].result(timeout=30)
+        yield Instance(client, history, service, failures)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Instance]:
+    with running() as instance:
+        yield instance
+
+
+# What a good request gives
+
+
+def test_transcribing_answers_with_text_version_and_measures(shared: Instance) -> None:
+    answer = shared.post({"audio": ("call.wav", WAV)}, headers={"x-request-id": "r-77"})
+    body = answer.json()
+    assert answer.status_code == 200
+    assert (body["text"], body["raw_text"], body["version"]) == (TEXT, TEXT, "v1")
+    assert (body["request_id"], body["audio_seconds"]) == ("r-77", 0.1)
+    assert body["rtf"] == pytest.approx(body["decode_ms"] / 100, abs=1e-5)
+    assert shared.history.get(body["id"]).raw_text == TEXT
+    assert answer.headers["x-request-id"] == "r-77"
+    assert answer.headers["x-huidu-version"] == "v1"
+    assert answer.headers["x-audio-seconds"] == "0.100"
+
+
+def test_the_row_holds_all_that_is_known(shared: Instance) -> None:
+    headers = {
+        "x-request-id": "r-78",
+        "x-envoy-attempt-count": "2",
+        "x-huidu-release": "5",
+        "x-huidu-rule": "share",
+        "x-huidu-unit": "0123456789abcdef",
+    }
+    data = {"language": "zh", "hotwords": "灰度\n\n 发布 \n", "itn": "true"}
+    shared.post({"file": ("C:\\calls\\../x/通话.wav", WAV)}, data=data, headers=headers)
+    row = shared.history.rows[-1]
+    assert (row.filename, row.language, row.hotwords) == ("通话.wav", "zh", "灰度\n发布")
+    assert row.raw_text == f"{TEXT} 灰度 发布"
+    assert (row.request_id, row.attempt, row.release_id, row.rule) == ("r-78", 2, 5, "share")
+    assert row.unit == row.user_key == "0123456789abcdef"
+    assert (row.version, row.fingerprint, row.engine, row.device) == ("v1", "f" * 64, "echo", "cpu")
+    assert (row.purpose, row.answered, row.status, row.error) == ("live", True, "done", None)
+    assert row.audio_sha256 == hashlib.sha256(WAV).hexdigest()
+    assert row.audio_seconds == 0.1
+
+
+def test_golden_requests_are_marked_and_answer_nobody(shared: Instance) -> None:
+    shared.post({"audio": ("a.wav", WAV)}, headers={"x-huidu-purpose": "golden"})
+    assert (shared.history.rows[-1].purpose, shared.history.rows[-1].answered) == ("golden", False)
+
+
+def test_a_request_without_an_id_gets_one(shared: Instance) -> None:
+    first, second = (shared.post({"audio": ("a.wav", WAV)}).headers["x-request-id"] for _ in range(2))
+    assert first != second
+    unusable = shared.post({"audio": ("a.wav", WAV)}, headers={"x-request-id": "x" * 65})
+    assert len(unusable.headers["x-request-id"]) == 32
+
+
+def test_openai_clients_get_their_shape(shared: Instance) -> None:
+    path, data = "/v1/audio/transcriptions", {"model": "whisper-1", "language": "", "prompt": "客服"}
+    answer = shared.post({"file": ("a.wav", WAV)}, path, data=data)
+    assert answer.json() == {"text": TEXT}
+    assert answer.headers["x-audio-seconds"] == "0.100"
+    assert shared.history.rows[-1].options == {"prompt": "客服"}
+    plain = shared.post({"file": ("a.wav", WAV)}, path, data={**data, "response_format": "text"})
+    assert (plain.text, plain.headers["content-type"]) == (TEXT, "text/plain; charset=utf-8")
+    assert [model["id"] for model in shared.client.get("/v1/models").json()["data"]] == ["v1"]
+
+
+@pytest.mark.parametrize(
+    ("data", "files", "param"),
+    [
+        ({"response_format": "srt"}, {"file": ("a.wav", WAV)}, "response_format"),
+        ({"stream": "true"}, {"file": ("a.wav", WAV)}, "stream"),
+        ({}, {"audio": ("a.wav", WAV)}, "file"),
+        ({}, {"file": ("a.wav", b"")}, None),
+    ],
+)
+def test_openai_clients_get_errors_in_their_shape(shared: Instance, data: Any, files: Any, param: str | None) -> None:
+    answer = shared.post(files, "/v1/audio/transcriptions", data=data)
+    error = answer.json()["error"]
+    assert answer.status_code == 400
+    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, "invalid")
+    assert error["message"]
+
+
+def test_the_row_is_stored_before_the_answer_leaves() -> None:
+    order: list[str] = []
+    history = ListHistory()
+    history.on_add = lambda row: order.append(f"stored {row.purpose}")
+    app, service = assembled(EchoEngine, history, [], Limits())
+
+    async def spy(scope: Scope, receive: Receive, send: Send) -> None:
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                order.append("sent")
+            await send(message)
+
+        await app(scope, receive, noted)
+
+    service.start().result(timeout=30)
+    order.clear()
+    client = TestClient(spy)
+    assert client.post("/api/v1/transcribe", files={"audio": ("a.wav", WAV)}).status_code == 200
+    assert order == ["stored live", "sent"]
+
+
+# Getting ready
+
+
+def test_an_instance_answers_while_it_loads() -> None:
+    gate = threading.Event()
+
+    def load() -> Engine:
+        gate.wait()
+        return EchoEngine()
+
+    with running(load, wait=False) as instance:
+        try:
+            assert instance.client.get("/healthz").json() == {"status": "ok"}
+            assert instance.client.get("/version").json()["fingerprint"] == "f" * 64
+            for answer in (instance.client.get("/readyz"), instance.post({"audio": ("a.wav", WAV)})):
+                assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+                assert answer.json() == {
+                    "error": "unavailable",
+                    "detail": "version v1 is loading; come again when /readyz says so",
+                }
+        finally:
+            gate.set()
+
+
+def test_warming_up_covers_several_lengths_and_is_marked_in_the_history() -> None:
+    with running() as instance:
+        assert instance.client.get("/readyz").json() == {"status": "ready", "version": "v1"}
+        warmed = instance.history.rows
+        assert len({row.audio_seconds for row in warmed}) == len(warmed) >= 3
+        assert {(row.purpose, row.answered, row.status) for row in warmed} == {("warming", False, "done")}
+
+
+@pytest.mark.parametrize("error", [InvalidError("the model is broken"), ZeroDivisionError("oops")])
+def test_a_model_that_cannot_be_loaded_is_reported(error: Exception) -> None:
+    def load() -> Engine:
+        raise error
+
+    with running(load) as instance:
+        answer = instance.client.get("/readyz")
+        assert answer.status_code == 503
+        assert str(error) in answer.json()["detail"]
+        assert [type(failure) for failure in instance.failures] in ([InvalidError], [UnavailableError])
+        assert instance.client.get("/healthz").status_code == 200
+
+
+# What goes wrong
+
+
+def multipart(body: bytes, boundary: str = "xx") -> dict[str, Any]:
+    return {"content": body, "headers": {"content-type": f"multipart/form-data; boundary={boundary}"}}
+
+
+BAD: dict[str, dict[str, Any]] = {
+    "empty": {"files": {"audio": ("a.wav", b"")}},
+    "text": {"files": {"audio": ("a.wav", b"good morning, this is no audio")}},
+    "truncated": {"files": {"audio": ("a.wav", WAV[:500])}},
+    "no samples": {"files": {"audio": ("a.wav", wav(0))}},
+    "no file": {"files": {"language": (None, "zh")}},
+    "wrong field": {"files": {"sound": ("a.wav", WAV)}},
+    "text in the file field": {"files": {"audio": (None, "RIFF")}},
+    "two files": {"files": [("audio", ("a.wav", WAV)), ("audio", ("b.wav", WAV))]},
+    "bad language": {"files": {"audio": ("a.wav", WAV)}, "data": {"language": "中文 please"}},
+    "bad itn": {"files": {"audio": ("a.wav", WAV)}, "data": {"itn": "perhaps"}},
+    "nothing": {},
+    "json": {"json": {"audio": "x"}},
+    "form": {"data": {"audio": "x"}},
+    "no boundary": {"content": b"--xx\r\n", "headers": {"content-type": "multipart/form-data"}},
+    "long boundary": multipart(b"", "x" * 300),
+    "other boundary": multipart(b'--yy\r\nContent-Disposition: form-data; name="audio"\r\n\r\nx\r\n--yy--\r\n'),
+    "no disposition": multipart(b"--xx\r\n\r\nx\r\n--xx--\r\n"),
+    "no end": multipart(b'--xx\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n' + WAV),
+    "empty body": multipart(b""),
+    "garbage": multipart(bytes(range(256)) * 10),
+}
+
+
+# Starlette leaves the file of a part without an end to the garbage collector.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <function SpooledTemporaryFile")
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_request_is_refused_in_one_line_and_leaves_nothing(shared: Instance, kind: str) -> None:
+    before = len(shared.history.rows)
+    answer = shared.client.post("/api/v1/transcribe", **BAD[kind])
+    assert answer.status_code == 400, answer.text
+    assert answer.json().keys() == {"error", "detail"}
+    assert answer.json()["error"] == "invalid"
+    assert answer.json()["detail"]
+    assert "\n" not in answer.json()["detail"]
+    assert len(shared.history.rows) == before
+    assert shared.post({"audio": ("a.wav", WAV)}).status_code == 200
+
+
+def test_a_refusal_says_what_would_be_accepted(shared: Instance) -> None:
+    detail = shared.post({"sound": ("a.wav", WAV)}).json()["detail"]
+    assert detail == "there is no file in field 'audio' or 'file'; sent were: sound"
+    detail = shared.client.post("/api/v1/transcribe", json={}).json()["detail"]
+    assert "send multipart/form-data with an audio file in 'audio'" in detail
+    assert "WAV, FLAC, OGG, Opus or MP3" in shared.post({"audio": ("a.wav", b"?")}).json()["detail"]
+
+
+@given(content=st.binary(max_size=3000))
+def test_random_bytes_are_never_an_internal_error(shared: Instance, content: bytes) -> None:
+    assert shared.post({"audio": ("a.wav", content)}).status_code in (200, 400)
+    assert shared.client.post("/api/v1/transcribe", **multipart(content)).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/api/v1/transcribe", "/v1/audio/transcriptions"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_upload_over_the_limit_is_refused(shared: Instance, path: str, chunked: bool) -> None:
+    request = shared.client.build_request("POST", path, files={"file": ("a.wav", bytes(2 * MAX_BYTES))})
+    body = request.read()
+    headers = {"content-type": request.headers["content-type"]}
+    content = iter([body[:50_000], body[50_000:150_000], body[150_000:]]) if chunked else body
+    answer = shared.client.post(path, content=content, headers=headers)
+    assert answer.status_code == 413
+    assert f"larger than the accepted {MAX_BYTES} bytes" in answer.text
+    assert "too_large" in answer.text
+
+
+def test_a_large_body_elsewhere_is_refused_too(shared: Instance) -> None:
+    chunks = (b"x" * 50_000 for _ in range(4))
+    answer = shared.client.patch("/api/v1/history/1", content=chunks, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]) == (413, "too_large")
+
+
+def test_what_is_not_served_is_not_found_in_our_shape(shared: Instance) -> None:
+    for answer in (shared.client.get("/nope"), shared.client.put("/api/v1/transcribe")):
+        assert answer.status_code in (404, 405)
+        assert answer.json()["error"] == "not_found"
+    assert shared.client.get("/v1/nope").json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "family"),
+    [(UnavailableError("the device is gone"), 503, "unavailable"), (ZeroDivisionError("secret"), 500, "internal")],
+)
+def test_a_failed_recognition_is_in_the_history(error: Exception, status: int, family: str) -> None:
+    with running(lambda: BrokenEngine(error)) as instance:
+        answer = instance.post({"audio": ("a.wav", WAV)}, headers={"x-request-id": "r-1"})
+        assert (answer.status_code, answer.json()["error"]) == (status, family)
+        assert answer.headers["x-request-id"] == "r-1"
+        [row] = instance.history.live
+        assert (row.status, row.answered, row.error, row.raw_text) == ("error", False, str(error), "")
+        assert row.audio_seconds == 0.1
+
+
+def test_a_bug_is_told_by_its_id_only(caplog: pytest.LogCaptureFixture) -> None:
+    with running(lambda: BrokenEngine(ZeroDivisionError("secret"))) as instance:
+        answer = instance.post({"audio": ("a.wav", WAV)})
+    error_id = answer.json()["detail"].split()[-1]
+    assert answer.json()["detail"] == f"an internal error; the log knows it as {error_id}"
+    assert error_id in caplog.text
+    assert "secret" in caplog.text
+
+
+def test_no_text_leaves_when_it_cannot_be_stored() -> None:
+    with running() as instance:
+
+        def full(row: Recognition) -> None:
+            raise UnavailableError("the store cannot do it now: disk full")
+
+        instance.history.on_add = full
+        answer = instance.post({"audio": ("a.wav", WAV)})
+        assert answer.status_code == 503
+        assert answer.json() == {"error": "unavailable", "detail": "the store cannot do it now: disk full"}
+
+
+def test_a_full_queue_is_refused_and_the_waiting_are_served() -> None:
+    gate = threading.Event()
+    gate.set()
+    engine = EchoEngine(gate)
+    with running(lambda: engine, queue_limit=2) as instance, ThreadPoolExecutor(3) as pool:
+        gate.clear()
+        while engine.entered.acquire(blocking=False):
+            pass
+        held = [pool.submit(instance.post, {"audio": ("a.wav", WAV)}) for _ in range(3)]
+        try:
+            while b"huidu_queue_depth 3.0" not in instance.client.get("/metrics").content:
+                pass
+            answer = instance.post({"audio": ("a.wav", WAV)})
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+            assert answer.json()["detail"] == "the queue is full (2 wait); come again in a second"
+        finally:
+            gate.set()
+        assert [one.result(timeout=30).status_code for one in held] == [200] * 3
+        assert len(instance.history.live) == 3
+        assert instance.post({"audio": ("a.wav", WAV)}).status_code == 200
+
+
+def test_who_leaves_while_waiting_is_not_recognised_but_recorded() -> None:
+    gate = threading.Event()
+    gate.set()
+    engine = EchoEngine(gate)
+    history = ListHistory()
+    app, service = assembled(lambda: engine, history, [], Limits())
+    service.start().result(timeout=30)
+    gate.clear()
+
+    async def story() -> list[int]:
+        left = asyncio.Event()
+        first = asyncio.create_task(upload(app, "r-first", asyncio.Event()))
+        second = asyncio.create_task(upload(app, "r-second", left))
+        await left.wait()
+        gate.set()
+        return [await first, await second]
+
+    assert asyncio.run(story()) in ([499, 499], [200, 499])
+    row = next(row for row in history.live if row.request_id == "r-second")
+    assert (row.status, row.answered, row.raw_text) == ("error", False, "")
+    assert row.error == "the client went away before its turn"
+
+
+async def upload(app: Any, request_id: str, left: asyncio.Event) -> int:
+    """Posts as a client whose connection is closed once the body is sent; `left` is set then. The status answered."""
+    request = TestClient(app).build_request("POST", "/api/v1/transcribe", files={"audio": ("a.wav", WAV)})
+    headers = [(b"x-request-id", request_id.encode()), (b"content-type", request.headers["content-type"].encode())]
+    body: list[Message] = [{"type": "http.request", "body": request.read(), "more_body": False}]
+    statuses: list[int] = []
+
+    async def receive() -> Message:
+        if body:
+            return body.pop()
+        if request_id == "r-first":
+            await asyncio.Event().wait()
+        left.set()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        statuses.extend([message["status"]] if message["type"] == "http.response.start" else [])
+
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/transcribe", "headers": headers, "query_string": b""}
+    await app(scope, receive, send)
+    return statuses[0]
+
+
+# The history's faces
+
+
+def test_the_history_is_paged_newest_first() -> None:
+    with running() as instance:
+        for number in range(3):
+            instance.post({"audio": (f"{number}.wav", WAV)})
+        first = instance.client.get("/api/v1/history", params={"limit": 2, "purpose": "live"}).json()
+        assert [item["filename"] for item in first["items"]] == ["2.wav", "1.wav"]
+        before = {"limit": 2, "purpose": "live", "before": first["next_before"]}
+        rest = instance.client.get("/api/v1/history", params=before).json()
+        assert ([item["filename"] for item in rest["items"]], rest["next_before"]) == (["0.wav"], None)
+        assert instance.client.get("/api/v1/history", params={"version": "v9"}).json()["items"] == []
+
+
+def test_a_corrected_text_makes_a_reference(shared: Instance) -> None:
+    row_id = shared.post({"audio": ("a.wav", WAV)}).json()["id"]
+    body = {"corrected_text": "拨打 10086", "corrected_by": "anna"}
+    item = shared.client.patch(f"/api/v1/history/{row_id}", json=body).json()
+    assert (item["corrected_text"], item["corrected_by"], item["text"]) == ("拨打 10086", "anna", TEXT)
+    assert shared.client.get(f"/api/v1/history/{row_id}").json() == item
+    confirmed = shared.client.patch(f"/api/v1/history/{row_id}", json={"corrected_text": TEXT}).json()
+    assert (confirmed["corrected_text"], confirmed["corrected_by"]) == (TEXT, "unnamed")
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "more", "status"),
+    [
+        ("GET", "/api/v1/history/99999", {}, 404),
+        ("PATCH", "/api/v1/history/99999", {"json": {"corrected_text": "x"}}, 404),
+        ("GET", "/api/v1/history/abc", {}, 400),
+        ("GET", f"/api/v1/history/{2**70}", {}, 400),
+        ("GET", "/api/v1/history?limit=0", {}, 400),
+        ("GET", "/api/v1/history?before=inf", {}, 400),
+        ("GET", "/api/v1/history?purpose=fun", {}, 400),
+        ("PATCH", "/api/v1/history/1", {"json": {}}, 400),
+        ("PATCH", "/api/v1/history/1", {"json": {"corrected_text": 5}}, 400),
+        ("PATCH", "/api/v1/history/1", {"json": {"corrected_text": "x", "raw_text": "y"}}, 400),
+        ("PATCH", "/api/v1/history/1", {"content": b'{"corrected_text": "\\ud800"}'}, 400),
+        ("PATCH", "/api/v1/history/1", {"content": b"{not json"}, 400),
+        ("PATCH", "/api/v1/history/1", {}, 400),
+    ],
+)
+def test_wrong_questions_to_the_history_are_refused(
+    shared: Instance, method: str, url: str, more: dict[str, Any], status: int
+) -> None:
+    answer = shared.client.request(method, url, headers={"content-type": "application/json"}, **more)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"] == ("not_found" if status == 404 else "invalid")
+    assert "\n" not in answer.json()["detail"]
+
+
+def test_metrics_count_requests_errors_and_seconds() -> None:
+    with running() as instance:
+        instance.post({"audio": ("a.wav", WAV)})
+        instance.post({"audio": ("a.wav", b"")})
+        lines = instance.client.get("/metrics").text.splitlines()
+    assert 'huidu_requests_total{face="api",status="200"} 1.0' in lines
+    assert 'huidu_requests_total{face="api",status="400"} 1.0' in lines
+    assert "huidu_queue_depth 0.0" in lines
+    assert "huidu_ready 1.0" in lines
+    assert any(line.startswith("huidu_decode_seconds_count") for line in lines)
+
+
+def test_the_openapi_description_names_the_upload(shared: Instance) -> None:
+    paths = shared.client.get("/openapi.json").json()["paths"]
+    body = paths["/api/v1/transcribe"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert {"audio", "file", "language", "hotwords", "itn"} <= body["properties"].keys()

@@ -1,0 +1,142 @@
+"""The border of the service: what every request passes on its way in and out.
+
+It names each request, says which version answered, refuses uploads over the limit before they are in memory, and
+turns every error into one line of JSON. Nothing that went wrong inside reaches a client as a traceback.
+"""
+
+import logging
+import re
+import uuid
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from huidu.core.errors import HuiduError, InvalidError, NotFoundError, RefusedError, UnavailableError
+from huidu.recognition.origin import origin_of
+from huidu.recognition.schemas import FieldError, field_error
+from huidu.recognition.transcribe import GoneError, Service
+
+_log = logging.getLogger(__name__)
+
+STATUSES: dict[type[HuiduError], int] = {
+    InvalidError: 400,
+    NotFoundError: 404,
+    RefusedError: 409,
+    UnavailableError: 503,
+    GoneError: 499,  # nginx's number for it; nobody reads it
+}
+_FAMILIES = {400: "invalid", 404: "not_found", 405: "not_found", 409: "refused", 413: "too_large", 503: "unavailable"}
+# The recognition faces by path: these are counted in the metrics.
+_FACES = {"/v1/audio/transcriptions": "openai", "/api/v1/transcribe": "api"}
+
+
+class TooLargeError(HTTPException):
+    """The upload is over the limit. An `HTTPException`, because frameworks let those through untouched."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(413, f"the request is larger than the accepted {limit_bytes} bytes")
+
+
+class Border:
+    """ASGI middleware around the application."""
+
+    def __init__(self, app: ASGIApp, service: Service, version: str, max_upload_bytes: int) -> None:
+        self._app = app
+        self._service = service
+        self._version = version
+        self._max_upload_bytes = max_upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        origin = scope["huidu.origin"] = origin_of(headers, uuid.uuid4().hex)
+        started = False
+
+        async def send_tagged(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                tags = MutableHeaders(scope=message)
+                tags["x-request-id"], tags["x-huidu-version"] = origin.request_id, self._version
+                if face := _FACES.get(scope["path"]):
+                    self._service.metrics.answered(face, message["status"])
+            await send(message)
+
+        try:
+            limited = self._limited(headers, receive)
+            await self._app(scope, limited, send_tagged)
+        except TooLargeError as error:
+            await error_response(scope["path"], 413, error.detail)(scope, receive, send_tagged)
+        except Exception:
+            error_id = uuid.uuid4().hex
+            _log.exception("internal error %s in request %s", error_id, origin.request_id)
+            if not started:
+                detail = f"an internal error; the log knows it as {error_id}"
+                await error_response(scope["path"], 500, detail)(scope, receive, send_tagged)
+
+    def _limited(self, headers: Headers, receive: Receive) -> Receive:
+        """`receive`, counting; raises `TooLargeError` at once where the length is announced, else while it comes."""
+        announced = headers.get("content-length", "")
+        if re.fullmatch(r"[0-9]{1,18}", announced) and int(announced) > self._max_upload_bytes:
+            raise TooLargeError(self._max_upload_bytes)
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_upload_bytes:
+                raise TooLargeError(self._max_upload_bytes)
+            return message
+
+        return counted
+
+
+def error_response(path: str, status: int, detail: str, field: str | None = None) -> Response:
+    """One line of JSON: OpenAI's shape under `/v1`, ours elsewhere."""
+    family = _FAMILIES.get(status, "internal" if status >= 500 else "invalid")
+    if path.startswith("/v1/"):
+        kind = "server_error" if status >= 500 else "invalid_request_error"
+        body: dict[str, object] = {"error": {"message": detail, "type": kind, "param": field, "code": family}}
+    else:
+        body = {"error": family, "detail": detail}
+    headers = {"retry-after": "1"} if status == 503 else None
+    return Response(orjson.dumps(body), status, headers, "application/json")
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Gives the application one handler for each family of errors."""
+
+    async def ours(request: Request, error: Exception) -> Response:
+        status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+        field = error.field if isinstance(error, FieldError) else None
+        return error_response(request.url.path, status, str(error), field)
+
+    async def shape(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        found = field_error(error.errors())
+        return error_response(request.url.path, 400, str(found), found.field)
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        detail = error.detail
+        if error.status_code in (404, 405):
+            detail = f"{request.method} {request.url.path} is not served here; /docs lists what is"
+        return error_response(request.url.path, error.status_code, detail)
+
+    async def gone(request: Request, _: Exception) -> Response:
+        return error_response(request.url.path, 499, "the client went away while sending")
+
+    for family in STATUSES:
+        app.add_exception_handler(family, ours)
+    app.add_exception_handler(RequestValidationError, shape)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(ClientDisconnect, gone)

@@ -1,0 +1,167 @@
+"""The shapes of requests and answers: the only place of the service that knows pydantic."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from huidu.core.errors import InvalidError
+from huidu.ports import Recognition
+
+# Forms send what was left empty as empty text.
+_Optional = BeforeValidator(lambda value: None if value == "" else value)
+_Tag = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=16)]
+_Language = Annotated[_Tag | None, _Optional]
+
+
+class FieldError(InvalidError):
+    """A field of a request is wrong. `field` is its name."""
+
+    def __init__(self, field: str | None, text: str) -> None:
+        super().__init__(text)
+        self.field = field
+
+
+class TranscribeForm(BaseModel):
+    """The text fields of `POST /api/v1/transcribe`. `hotwords` has one on each line."""
+
+    language: _Language = None
+    hotwords: str = Field(default="", max_length=20_000)
+    itn: Annotated[bool | None, _Optional] = None
+
+
+class OpenAIForm(BaseModel):
+    """The text fields of `POST /v1/audio/transcriptions` that count here; others are ignored."""
+
+    model: str = Field(default="", max_length=200)
+    language: _Language = None
+    prompt: str = Field(default="", max_length=20_000)
+    response_format: Annotated[Literal["json", "text"] | None, _Optional] = None
+    stream: Annotated[Literal["false", "False", "0"] | None, _Optional] = None
+
+
+class Transcript(BaseModel):
+    """`rtf` is seconds of decoding for a second of audio. `text` is `raw_text` with numerals rules applied."""
+
+    id: int
+    text: str
+    raw_text: str
+    version: str
+    request_id: str
+    audio_seconds: float
+    decode_ms: float
+    rtf: float | None
+
+
+class OpenAITranscript(BaseModel):
+    text: str
+
+
+class HistoryItem(BaseModel):
+    """One recognition. Times are epoch seconds; `text` is what the user saw, before any correction."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    created_time: float
+    filename: str
+    text: str
+    raw_text: str
+    itn_text: str | None
+    language: str | None
+    hotwords: str | None
+    corrected_text: str | None
+    corrected_by: str | None
+    corrected_at: float | None
+    version: str
+    fingerprint: str
+    request_id: str
+    attempt: int
+    answered: bool
+    purpose: str
+    release_id: int | None
+    rule: str | None
+    unit: str | None
+    engine: str
+    device: str
+    audio_seconds: float
+    decode_ms: float
+    rtf: float | None
+    audio_sha256: str
+    status: str
+    error: str | None
+
+
+class HistoryPage(BaseModel):
+    """`next_before` is the `before` of the following page; null after the last."""
+
+    items: list[HistoryItem]
+    next_before: float | None
+
+
+class Correction(BaseModel):
+    """A corrected text; the same text as recognised confirms it. Empty: nothing is said in the audio."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    corrected_text: str = Field(max_length=1_000_000)
+    corrected_by: str = Field(default="unnamed", min_length=1, max_length=200)
+
+
+class ErrorBody(BaseModel):
+    """Every error outside `/v1`: the family and one line."""
+
+    error: str
+    detail: str
+
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+def read_form(shape: type[Form], fields: Mapping[str, str]) -> Form:
+    """The text fields in their shape; raises `FieldError`."""
+    try:
+        return shape.model_validate(fields)
+    except ValidationError as error:
+        raise field_error(error.errors(include_url=False)) from error
+
+
+def field_error(errors: Iterable[Any]) -> FieldError:
+    """What pydantic found, in one line. The parts of a request that hold fields are not named."""
+    first, lines = None, []
+    for one in errors:
+        field = ".".join(str(part) for part in one["loc"] if part not in ("body", "query", "path"))
+        first = first or field or None
+        lines.append(f"{field}: {one['msg']}" if field else str(one["msg"]))
+    return FieldError(first, "; ".join(" ".join(line.split()) for line in lines))
+
+
+def form_schema(shape: type[BaseModel], *files: str) -> dict[str, Any]:
+    """OpenAPI's description of a multipart body: one file, in any of the named fields, and the text fields."""
+    schema = shape.model_json_schema()
+    schema["properties"] |= {file: {"type": "string", "format": "binary"} for file in files}
+    schema["anyOf"] = [{"required": [file]} for file in files]
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+def text_of(row: Recognition) -> str:
+    return row.raw_text if row.itn_text is None else row.itn_text
+
+
+def transcript(row: Recognition) -> dict[str, Any]:
+    """The body that `Transcript` describes."""
+    return {
+        "id": row.id,
+        "text": text_of(row),
+        "raw_text": row.raw_text,
+        "version": row.version,
+        "request_id": row.request_id,
+        "audio_seconds": round(row.audio_seconds, 3),
+        "decode_ms": round(row.decode_ms, 3),
+        "rtf": None if row.rtf is None else round(row.rtf, 6),
+    }
+
+
+def history_item(row: Recognition) -> HistoryItem:
+    values = {name: getattr(row, name) for name in HistoryItem.model_fields if name != "text"}
+    return HistoryItem(text=text_of(row), **values)

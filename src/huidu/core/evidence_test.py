@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huidu.core.audience import Rule
@@ -166,6 +166,7 @@ def all_rows(seen: list[Observation]) -> list[Row]:
     return blocks(seen, {}, 7, STAGE, LIMIT_MS) + texts
 
 
+@settings(deadline=None)
 @given(st.lists(observations, max_size=25), st.integers(0, 60), st.randoms(use_true_random=False))
 def test_sums_of_parts_are_the_sums_of_the_whole_in_any_order(seen: list[Observation], at: int, random: Any) -> None:
     rows = all_rows(seen)
@@ -176,6 +177,7 @@ def test_sums_of_parts_are_the_sums_of_the_whole_in_any_order(seen: list[Observa
     assert whole + Sums() == whole
 
 
+@settings(deadline=None)
 @given(st.lists(observations, max_size=25), st.integers(0, 25))
 def test_cutting_the_log_anywhere_changes_nothing(seen: list[Observation], at: int) -> None:
     parts = [*blocks(seen[:at], {}, 7, STAGE, LIMIT_MS, "1"), *blocks(seen[at:], {}, 7, STAGE, LIMIT_MS, "2")]
@@ -183,6 +185,7 @@ def test_cutting_the_log_anywhere_changes_nothing(seen: list[Observation], at: i
     assert len({(row.kind, row.key) for row in parts}) == len(parts)
 
 
+@settings(deadline=None)
 @given(st.lists(observations, max_size=25))
 def test_the_sums_agree_with_counting_by_hand(seen: list[Observation]) -> None:
     sums = fold(rows_of(*seen), "share:500").of("v2")

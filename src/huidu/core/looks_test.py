@@ -1,7 +1,7 @@
 from itertools import islice
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huidu.core.looks import due, look_times, spend
@@ -10,6 +10,7 @@ from huidu.core.plan import Share
 stages = st.floats(0, 90_000).map(lambda seconds: Share(500, seconds))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000), st.floats(0.0001, 0.5))
 def test_what_all_looks_spend_stays_within_the_total(looks: int, total: float) -> None:
     spent = sum(spend(total, index) for index in range(1, looks + 1))
@@ -21,6 +22,7 @@ def test_looks_double_to_the_end_of_the_stage_and_then_come_by_quarters() -> Non
     assert next(look_times(Share(500, 1280.0))) == 10.0
 
 
+@settings(deadline=None)
 @given(stages)
 def test_look_times_rise_from_a_second_on(stage: Share) -> None:
     times = list(islice(look_times(stage), 20))
@@ -28,6 +30,7 @@ def test_look_times_rise_from_a_second_on(stage: Share) -> None:
     assert times[0] >= 1.0
 
 
+@settings(deadline=None)
 @given(stages, st.lists(st.floats(0, 200_000), min_size=1, max_size=30))
 def test_each_look_time_is_taken_once_and_missed_ones_together(stage: Share, ticks: list[float]) -> None:
     taken = 0.0
@@ -44,6 +47,7 @@ def test_before_the_first_look_time_nothing_is_due() -> None:
     assert due(Share(500, 20.0), 21.0, 0.0) == 20.0
 
 
+@settings(deadline=None)
 @given(stages, st.floats(0, 400_000))
 def test_the_latest_look_time_is_the_one_that_counting_finds(stage: Share, elapsed: float) -> None:
     elapsed = min(elapsed, 50 * max(stage.for_seconds, 1.0))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -154,17 +154,10 @@ def test_a_guard_nobody_measures_is_said_to_be_so() -> None:
 
 
 def test_a_clean_candidate_is_certified_by_enough_users_only() -> None:
-    enough = judged(arm(210, texts=texts(210, 2)), arm(210, texts=texts(210, 3)))
-    assert {name for name, verdict in enough.items() if verdict.passed} == {"errors", "latency", "cer", "numerals"}
+    enough = judged(arm(210, texts=texts(210, 2, errors=1)), arm(210, texts=texts(210, 3, errors=1)))
     assert certified(LOOSE, enough)
     few = judged(arm(30, texts=texts(30, 0)), arm(390, texts=texts(390, 5)))
-    assert codes(few) | {"crashes": ""} == {
-        "errors": "not_yet",
-        "latency": "proven_within",
-        "cer": "not_yet",
-        "numerals": "not_yet",
-        "crashes": "",
-    } or not certified(LOOSE, few)
+    assert few["errors"].code is few["numerals"].code is Code.NOT_YET
 
 
 def test_a_look_before_its_time_certifies_nothing() -> None:
@@ -242,6 +235,7 @@ def test_the_order_of_texts_does_not_matter() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.integers(0, 30), st.integers(0, 60), st.integers(1, 60))
 def test_no_guard_both_fails_one_way_and_the_other(failing: int, others: int, look: int) -> None:
     ours, theirs = arm(30, failing=failing), arm(60, failing=others)
@@ -249,6 +243,7 @@ def test_no_guard_both_fails_one_way_and_the_other(failing: int, others: int, lo
     assert not (there["errors"].failed and back["errors"].failed)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 5), st.integers(0, 5))
 def test_crashes_are_a_rule(ours: int, theirs: int) -> None:
     guard = Guard("crashes", Measure.COUNT, 1.0, None)
@@ -330,29 +325,31 @@ def bench() -> dict[str, Any]:
 
 
 def at_most_so_often(happened: int, runs: int, chance: float) -> bool:
-    return happened <= stats.binom.ppf(0.999, runs, chance)
+    return happened <= int(stats.binom.ppf(0.999, runs, chance))
 
 
 def test_an_equal_candidate_is_seldom_rolled_back(bench: dict[str, Any]) -> None:
     """Four hundred releases with sticky users who meet errors at very different rates of their own."""
-    world = bench["World"](users_error=(0.2, 10.0), extra_looks=0)
+    shares = ((500, 1.0), (2000, 1.0), (5000, 1.0))
+    world = bench["World"](
+        shares=shares,
+        per_second=600.0,
+        reviews_per_second=180.0,
+        users_error=(0.2, 10.0),
+        extra_looks=0,
+        bake_seconds=1.0,
+    )
     told = [bench["simulate"](world, LOOSE, bench["VERSIONS"]["equal"], seed) for seed in range(400)]
     assert at_most_so_often(sum(one.rolled_back is not None for one in told), 400, LOOSE.alpha)
 
 
 def test_a_candidate_worse_than_at_most_is_seldom_certified(bench: dict[str, Any]) -> None:
-    """Only certifying is asked of the rules, so that a roll back does not come first."""
+    """Numbers are 11 points worse where 10 may be; a tolerance as high keeps it from being rolled back first."""
     worse = bench["Quality"](0.15, 0.15, 0.02, 0.85)
-    never = 10.0
-    rules = Rules(
-        tuple(
-            Guard(guard.name, guard.measure, guard.fail_above, guard.at_most, guard.quantile)
-            if guard.name != "numerals"
-            else Guard("numerals", Measure.DIFFERENCE, 0.0999, 0.10)
-            for guard in LOOSE.guards
-        )
+    others = tuple(guard for guard in LOOSE.guards if guard.name != "numerals")
+    rules = Rules((*others, Guard("numerals", Measure.DIFFERENCE, 0.0999, 0.10)))
+    world = bench["World"](
+        shares=((5000, 1.0),), per_second=600.0, reviews_per_second=240.0, extra_looks=4, bake_seconds=1.0
     )
-    assert never
-    world = bench["World"](bake_seconds=1.0)
-    told = [bench["simulate"](world, rules, worse, seed) for seed in range(150)]
-    assert at_most_so_often(sum(one.certified_look is not None for one in told), 150, rules.beta)
+    told = [bench["simulate"](world, rules, worse, seed) for seed in range(200)]
+    assert at_most_so_often(sum(one.certified_look is not None for one in told), 200, rules.beta)

@@ -4,7 +4,7 @@ import io
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -90,6 +90,16 @@ class BrokenEngine:
         return ""
 
 
+class WatchedService(Service):
+    """A service whose tests can wait until it is ready or has failed."""
+
+    prepared: Future[None]
+
+    def start(self) -> Future[None]:
+        self.prepared = super().start()
+        return self.prepared
+
+
 @dataclass
 class Instance:
     client: TestClient
@@ -103,9 +113,9 @@ class Instance:
 
 def assembled(
     load: Callable[[], Engine], history: ListHistory, failures: list[HuiduError], limits: Limits
-) -> tuple[Any, Service]:
+) -> tuple[Any, WatchedService]:
     clock = iter(range(1_000, 1_000_000)).__next__
-    service = Service(
+    service = WatchedService(
         load, SoundfileReader(), history, INFO, limits, on_failure=failures.append, clock=lambda: float(clock())
     )
     return create_app(service, history, INFO, limits), service
@@ -117,12 +127,9 @@ def running(load: Callable[[], Engine] = EchoEngine, wait: bool = True, **limits
     history = ListHistory()
     failures: list[HuiduError] = []
     app, service = assembled(load, history, failures, Limits(**{"max_upload_bytes": MAX_BYTES, **limits}))
-    begun = service.start
-    prepared = []
-    service.start = lambda: prepared.append(begun())  # type: ignore[method-assign, assignment, func-returns-value]
     with TestClient(app) as client:
         if wait:
-            prepared[0].result(timeout=30)
+            service.prepared.result(timeout=30)
         yield Instance(client, history, service, failures)
 
 
@@ -462,6 +469,27 @@ async def upload(app: Any, request_id: str, left: asyncio.Event) -> int:
     scope = {"type": "http", "method": "POST", "path": "/api/v1/transcribe", "headers": headers, "query_string": b""}
     await app(scope, receive, send)
     return statuses[0]
+
+
+def test_who_leaves_while_sending_leaves_nothing(shared: Instance, caplog: pytest.LogCaptureFixture) -> None:
+    before = len(shared.history.rows)
+    messages: list[Message] = [
+        {"type": "http.request", "body": b"--xx\r\n", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    statuses: list[int] = []
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        statuses.extend([message["status"]] if message["type"] == "http.response.start" else [])
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=xx")]
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/transcribe", "headers": headers, "query_string": b""}
+    asyncio.run(shared.client.app(scope, receive, send))  # type: ignore[arg-type]
+    assert (statuses, len(shared.history.rows)) == ([499], before)
+    assert caplog.text == ""
 
 
 # The history's faces

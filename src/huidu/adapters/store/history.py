@@ -5,8 +5,9 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, case, exists, select, update
+from sqlalchemy import JSON, Connection, Engine, RowMapping, Select, bindparam, case, select, update
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.sql.dml import ReturningInsert
 
 from huidu.adapters.store.database import reading, writing
 from huidu.adapters.store.schema import recognition_history as table
@@ -19,6 +20,30 @@ _FIELDS = tuple(field.name for field in fields(Recognition))
 _COLUMNS = [table.c[name] for name in _FIELDS]
 # Well under the number of variables that any SQLite accepts in one statement.
 _CHUNK = 500
+
+
+def _upsert() -> ReturningInsert[Any]:
+    names = [name for name in (*_FIELDS, "rtf") if name != "id"]
+    # Without options the column is NULL, not JSON's null.
+    types = {"options": JSON(none_as_null=True)}
+    statement = insert(table).values({name: bindparam(name, type_=types.get(name)) for name in names})
+    replaced = {name: statement.excluded[name] for name in names if name not in _CORRECTION}
+    # A correction is about the audio: it stays while the audio is the same.
+    same = table.c.audio_sha256 == statement.excluded.audio_sha256
+    kept = {name: case((same, table.c[name]), else_=statement.excluded[name]) for name in _CORRECTION}
+    changed = {**replaced, **kept, "deleted_at": None}
+    return statement.on_conflict_do_update(index_elements=["request_id", "attempt"], set_=changed).returning(table.c.id)
+
+
+# Built once: to build them costs several times what it costs to run them, and `add` is on the way of each request.
+_UPSERT = _upsert()
+_OTHERS = (
+    table.c.request_id == bindparam("own_request"),
+    table.c.attempt != bindparam("own_attempt"),
+    table.c.answered,
+)
+_ANSWERED_OTHERS = select(table.c.attempt).where(*_OTHERS)
+_UNANSWER_OTHERS = update(table).where(*_OTHERS).values(answered=False)
 
 
 def text_of(time: float) -> str:
@@ -47,18 +72,12 @@ class SqlHistory:
         values = _values(row)
         with writing(self._engine) as connection:
             if row.answered:
-                values["answered"] = not _answered_later(connection, row)
-            if values["answered"]:
-                _unanswer_others(connection, row)
-            statement = insert(table).values(values)
-            replaced = {name: statement.excluded[name] for name in values if name not in _CORRECTION}
-            # A correction is about the audio: it stays while the audio is the same.
-            same = table.c.audio_sha256 == statement.excluded.audio_sha256
-            kept = {name: case((same, table.c[name]), else_=statement.excluded[name]) for name in _CORRECTION}
-            upsert = statement.on_conflict_do_update(
-                index_elements=["request_id", "attempt"], set_={**replaced, **kept, "deleted_at": None}
-            )
-            return int(connection.execute(upsert.returning(table.c.id)).scalar_one())
+                others = {"own_request": row.request_id, "own_attempt": row.attempt}
+                answered = list(connection.scalars(_ANSWERED_OTHERS, others))
+                values["answered"] = max(answered, default=0) < row.attempt
+                if answered and values["answered"]:
+                    connection.execute(_UNANSWER_OTHERS, others)
+            return int(connection.execute(_UPSERT, values).scalar_one())
 
     def get(self, row_id: int) -> Recognition:
         """Raises `NotFoundError`."""
@@ -114,16 +133,6 @@ def _one(connection: Connection, row_id: int) -> Recognition:
     if found is None:
         raise NotFoundError(f"there is no recognition {row_id} in the history")
     return _recognition(found)
-
-
-def _answered_later(connection: Connection, row: Recognition) -> bool:
-    later = (table.c.request_id == row.request_id, table.c.attempt > row.attempt, table.c.answered)
-    return bool(connection.scalar(select(exists().where(*later))))
-
-
-def _unanswer_others(connection: Connection, row: Recognition) -> None:
-    others = (table.c.request_id == row.request_id, table.c.attempt != row.attempt, table.c.answered)
-    connection.execute(update(table).where(*others).values(answered=False))
 
 
 def _values(row: Recognition) -> dict[str, Any]:

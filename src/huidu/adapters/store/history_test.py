@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huidu.adapters.store.database import open_database
-from huidu.adapters.store.history import text_of, time_of
+from huidu.adapters.store.history import SqlHistory, text_of, time_of
+from huidu.ports import Recognition
+
+ROW = Recognition(
+    created_time=1_795_335_022.123,
+    filename="call.wav",
+    raw_text="你好",
+    version="v1",
+    fingerprint="f" * 64,
+    request_id="r-1",
+    attempt=1,
+    answered=True,
+    purpose="live",
+    engine="echo",
+    device="cpu",
+    audio_seconds=1.0,
+    decode_ms=10.0,
+    audio_sha256="a" * 64,
+)
 
 
 def test_times_are_utc_text_with_milliseconds() -> None:
@@ -24,9 +44,15 @@ def test_text_keeps_times_to_the_millisecond_and_their_order(time: float) -> Non
     assert text_of(time) <= text_of(time + 0.001)
 
 
-def test_rows_of_other_programs_are_read(tmp_path: Path) -> None:
-    from huidu.adapters.store.history import SqlHistory
+def test_scripts_find_the_columns_as_they_expect_them(tmp_path: Path) -> None:
+    engine = open_database(tmp_path, migrate=False)
+    SqlHistory(engine).add(ROW)
+    with closing(sqlite3.connect(tmp_path / "history.db")) as connection:
+        found = connection.execute("SELECT created_time, raw_text, itn_enabled, rtf, options FROM recognition_history")
+        assert found.fetchall() == [("2026-11-22 08:10:22.123", "你好", 0, 0.01, None)]
 
+
+def test_rows_of_other_programs_are_read(tmp_path: Path) -> None:
     engine = open_database(tmp_path, migrate=False)
     with engine.begin() as connection:
         connection.exec_driver_sql(

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -19,6 +19,7 @@ def tables(draw: st.DrawFn, largest: int = 2000) -> tuple[int, int, int, int]:
     return draw(st.integers(0, n1)), n1, draw(st.integers(0, n2)), n2
 
 
+@settings(deadline=None)
 @given(tables())
 def test_fishers_tail_agrees_with_scipy(table: tuple[int, int, int, int]) -> None:
     k1, n1, k2, n2 = table
@@ -41,12 +42,14 @@ def test_fishers_tail_without_hits_or_without_misses_proves_nothing() -> None:
     assert fisher_greater(3, 3, 0, 0) == 1.0
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(1, 500), st.floats(0.001, 0.999))
 def test_binomial_tails_agree_with_scipy(k: int, n: int, p: float) -> None:
     k = min(k, n)
     assert binomial_greater(k, n, p) == pytest.approx(stats.binom.sf(k - 1, n, p), rel=1e-9, abs=1e-280)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 5000), st.integers(1, 5000), st.sampled_from([1e-6, 0.001, 0.025, 0.3]))
 def test_clopper_pearson_agrees_with_scipy(k: int, n: int, level: float) -> None:
     k = min(k, n)
@@ -59,6 +62,7 @@ def test_without_units_nothing_is_excluded() -> None:
     assert difference_bounds(Hits(0, 0), Hits(0, 0), 0.05) == (-1.0, 1.0)
 
 
+@settings(deadline=None)
 @given(tables(60), st.sampled_from([0.001, 0.05]))
 def test_a_difference_is_never_proven_worse_and_within_the_same_margin(
     table: tuple[int, int, int, int], level: float

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -20,6 +20,7 @@ def test_clusters_without_size_are_left_out() -> None:
     assert ratio([1, 0], [10, 0]) is None
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(0, 9), min_size=10, max_size=10, unique=True),
     st.lists(st.floats(0, 9), min_size=10, max_size=10, unique=True),
@@ -71,5 +72,16 @@ def test_nothing_wrong_on_both_sides_does_not_certify_a_tight_margin() -> None:
 
 
 def test_the_interval_is_students() -> None:
-    lower, upper = MeanDifference(1.0, 2.0, 7.0).interval(0.05)
+    lower, upper = MeanDifference(1.0, 3.0, 1.0, 7.0).interval(0.05)
     assert (lower, upper) == pytest.approx(stats.t.interval(0.95, 7, 1, 2))
+
+
+def test_certifying_supposes_the_spread_of_a_candidate_at_the_margin() -> None:
+    """None of 30 wrong happens in 3 % of candidates that are wrong in 11 %: that does not prove less than 10 points."""
+    rare = ratio([0, 1, 0, 0, 1, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], [20] * 20)
+    few = difference(ratio([0] * 20, [1.5] * 20), rare)
+    many = difference(ratio([0] * 20, [15] * 20), rare)
+    assert few is not None
+    assert many is not None
+    assert not few.within(0.10, 0.0125)
+    assert many.within(0.10, 0.0125)

@@ -122,7 +122,7 @@ def student_quantile(p: float, df: float) -> float:
     high = 1.0
     while student_above(high, df) > p:
         high *= 2
-    return _solve(tail, p, 0.0, high)
+    return _solve(tail, p, 0.0, high, high / 2)
 
 
 def beta_quantile(p: float, a: float, b: float) -> float:
@@ -131,17 +131,18 @@ def beta_quantile(p: float, a: float, b: float) -> float:
     def below(x: float) -> tuple[float, float]:
         return beta_below(a, b, x), _density(a, b, x, 1 - x) / (x * (1 - x)) if 0 < x < 1 else 0.0
 
-    return _solve(below, p, 0.0, 1.0)
+    return _solve(below, p, 0.0, 1.0, a / (a + b))
 
 
-def _solve(function: Callable[[float], tuple[float, float]], target: float, low: float, high: float) -> float:
-    """Where a monotone positive function takes the value `target` between `low` and `high`.
+def _solve(
+    function: Callable[[float], tuple[float, float]], target: float, low: float, high: float, point: float
+) -> float:
+    """Where a monotone positive function takes the value `target` between `low` >= 0 and `high`, from `point` on.
 
-    Newton's method on the logarithm of the value, which is near straight in a tail; whenever a step leaves the
-    bracket it is halved instead, so that it cannot fail. `function` gives value and slope.
+    Newton's method on both logarithms, in which a tail is near straight; whenever a step leaves the bracket it
+    is halved instead, so that it cannot fail. `function` gives value and slope.
     """
     rises = function(high)[0] > function(low)[0]
-    point = (low + high) / 2
     for _ in range(1200):  # halving alone reaches the smallest double in so many steps
         value, slope = function(point)
         if value == target:
@@ -150,13 +151,14 @@ def _solve(function: Callable[[float], tuple[float, float]], target: float, low:
             low = point
         else:
             high = point
-        following = point - (log(value) - log(target)) * value / slope if value > 0 and slope else inf
+        power = (log(target) - log(value)) * value / (slope * point) if value > 0 and slope else inf
+        following = point * exp(power) if abs(power) < 100 else inf
         if low < following < high:
-            converged = abs(following - point) <= 1e-9 * abs(following)  # the next step would be its square
+            converged = abs(power) <= 1e-14
         else:
             following = (low + high) / 2
             converged = following in (low, high)
-        if converged:
-            return following
         point = following
+        if converged:
+            break
     return point

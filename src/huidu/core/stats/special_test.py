@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
@@ -11,6 +11,7 @@ tails = st.floats(-30, -0.31).map(lambda exponent: 10.0**exponent)
 freedoms = st.floats(-0.3, 5).map(lambda exponent: 10.0**exponent)
 
 
+@settings(deadline=None)
 @given(sizes, sizes, st.floats(-12, 12))
 def test_the_incomplete_beta_function_agrees_with_scipy(a: float, b: float, deviations: float) -> None:
     mean, spread = a / (a + b), np.sqrt(a * b / (a + b + 1)) / (a + b)
@@ -19,11 +20,13 @@ def test_the_incomplete_beta_function_agrees_with_scipy(a: float, b: float, devi
     assert beta_below(a, b, x) == pytest.approx(expected, rel=1e-9, abs=1e-280)
 
 
+@settings(deadline=None)
 @given(freedoms, st.floats(-40, 40))
 def test_students_tail_agrees_with_scipy(df: float, t: float) -> None:
     assert student_above(t, df) == pytest.approx(stats.t.sf(t, df), rel=1e-10, abs=1e-280)
 
 
+@settings(deadline=None)
 @given(tails, freedoms)
 def test_students_quantile_inverts_the_tail(p: float, df: float) -> None:
     t = student_quantile(p, df)
@@ -37,6 +40,7 @@ def test_students_quantile_agrees_with_scipy(p: float, df: float) -> None:
     assert student_quantile(p, df) == pytest.approx(stats.t.isf(p, df), rel=1e-9, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.floats(-10, -0.0001).map(lambda exponent: 10.0**exponent), st.floats(0.5, 1e5), st.floats(0.5, 1e5))
 def test_the_beta_quantile_inverts_the_function(p: float, a: float, b: float) -> None:
     x = beta_quantile(p, a, b)

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huidu.core.text.errors import ErrorCounts, character_errors
@@ -22,6 +22,7 @@ def test_an_empty_reference_makes_all_that_was_heard_an_error() -> None:
     assert character_errors(" ", "").rate == 0.0
 
 
+@settings(deadline=None)
 @given(text, text)
 def test_errors_are_symmetric_and_bounded(a: str, b: str) -> None:
     forth, back = character_errors(a, b), character_errors(b, a)
@@ -29,6 +30,7 @@ def test_errors_are_symmetric_and_bounded(a: str, b: str) -> None:
     assert (forth.errors == 0) == ("".join(a.split()) == "".join(b.split()))
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(ErrorCounts, st.integers(0, 99), st.integers(1, 99)), min_size=1))
 def test_counts_add_up(parts: list[ErrorCounts]) -> None:
     whole = sum(parts, ErrorCounts(0, 0))

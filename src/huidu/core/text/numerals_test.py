@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huidu.core.text.errors import ErrorCounts
@@ -25,6 +25,7 @@ def test_extra_numbers_are_not_counted() -> None:
     assert numeral_errors("好的", "好的一二") == ErrorCounts(0, 0)
 
 
+@settings(deadline=None)
 @given(text, text)
 def test_errors_lie_between_none_and_all(a: str, b: str) -> None:
     counts = numeral_errors(a, b)

@@ -1,0 +1,179 @@
+"""The state machine by table, by law, and by walking a whole plan."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from huidu.core.errors import RefusedError
+from huidu.core.plan import Golden, Plan, Rules, Share
+from huidu.core.release import (
+    TRANSITIONS,
+    Event,
+    Fleet,
+    Phase,
+    Release,
+    Route,
+    Standing,
+    Start,
+    Stop,
+    accepted,
+    advance,
+    begin,
+    effects,
+    put_back,
+    settled,
+    standing,
+)
+
+PLAN = Plan((Golden("set.tsv"), Share(500, 10.0), Share(5000, 10.0), Share(10_000, 10.0)))
+
+
+def in_phase(phase: Phase) -> Release:
+    index = {Phase.ADMISSION: -1, Phase.GOLDEN: 0, Phase.SHARE: 1, Phase.BAKE: 3}.get(phase, 3)
+    return replace(begin(1, "v2", "v1", PLAN, Rules(), 0.0), phase=phase, stage_index=index)
+
+
+@pytest.mark.parametrize(("phase", "event"), list(product(Phase, Event)))
+def test_every_phase_accepts_exactly_what_the_table_says(phase: Phase, event: Event) -> None:
+    release = in_phase(phase)
+    if event in accepted(release):
+        assert advance(release, event, 1.0) != release
+    else:
+        with pytest.raises(RefusedError, match="accepted now"):
+            advance(release, event, 1.0)
+
+
+def test_every_phase_has_a_row_and_the_last_ones_are_empty() -> None:
+    assert set(TRANSITIONS) == set(Phase)
+    assert TRANSITIONS[Phase.PROMOTED] == TRANSITIONS[Phase.ROLLED_BACK] == {}
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if TRANSITIONS[phase]])
+def test_a_loss_and_a_person_end_a_release_in_any_phase_held_or_not(phase: Phase) -> None:
+    for release in (in_phase(phase), advance(in_phase(phase), Event.PAUSE_ASKED, 1.0)):
+        for event in (Event.FAILED, Event.ROLLBACK_ASKED, Event.FENCED):
+            assert advance(release, event, 2.0).phase is Phase.ROLLED_BACK
+
+
+def test_a_whole_plan_walks_from_admission_to_promotion() -> None:
+    fleet = settled(Fleet("v1"), begin(1, "v2", "v1", PLAN, Rules(), 0.0))
+    seen = []
+    for event in (Event.ADMITTED, *[Event.STAGE_PASSED] * 4):
+        assert fleet.release is not None
+        seen.append((fleet.release.stage_name, standing(fleet).share_bp))
+        fleet = settled(fleet, advance(fleet.release, event, 1.0))
+    assert seen == [("admission", 0), ("golden", 0), ("share:500", 500), ("share:5000", 5000), ("bake", 10_000)]
+    assert (fleet.stable, fleet.previous, fleet.release) == ("v2", "v1", None)
+
+
+def test_time_that_a_release_was_held_does_not_count() -> None:
+    release = replace(in_phase(Phase.SHARE), entered_at=100.0)
+    held = advance(release, Event.PAUSE_ASKED, 110.0)
+    assert held.elapsed_seconds(200.0) == 10.0
+    resumed = advance(held, Event.RESUME_ASKED, 150.0)
+    assert resumed.elapsed_seconds(160.0) == 20.0
+
+
+def test_a_second_roll_back_never_leads_to_the_version_that_was_left() -> None:
+    fleet = put_back(Fleet("v3", previous="v1"), "v1")
+    assert (fleet.stable, fleet.previous) == ("v1", None)
+
+
+@pytest.mark.parametrize("actual", [None, Standing("v1", running=frozenset({"v1"}))])
+def test_starting_comes_before_routing_and_stopping_after(actual: Standing | None) -> None:
+    wanted = Standing("v2", running=frozenset({"v2"}))
+    steps = effects(actual, wanted)
+    order = [Start, Route, Stop]
+    assert [order.index(type(step)) for step in steps] == sorted(order.index(type(step)) for step in steps)
+    assert Start("v2") in steps
+
+
+class World:
+    """A machine on which effects are carried out, one after the other."""
+
+    def __init__(self) -> None:
+        self.running: set[str] = set()
+        self.route: Route | None = None
+
+    def carry_out(self, fleet: Fleet) -> None:
+        for step in effects(self.standing(), standing(fleet)):
+            match step:
+                case Start(version):
+                    self.running.add(version)
+                case Stop(version):
+                    assert self.route is not None
+                    assert version not in (self.route.stable, self.route.candidate), "stopped under its users"
+                    self.running.discard(version)
+                case Route(stable, candidate, _, _):
+                    assert {stable, candidate} - {None} <= self.running, "routed to what does not run"
+                    self.route = step
+
+    def standing(self) -> Standing | None:
+        if self.route is None:
+            return None
+        return Standing(
+            self.route.stable, self.route.candidate, self.route.share_bp, self.route.release, frozenset(self.running)
+        )
+
+
+class FleetMachine(RuleBasedStateMachine):
+    """Whatever is asked in whatever order, with crashes that lose effects: effects alone bring traffic back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fleet = Fleet("v1")
+        self.world = World()
+        self.world.carry_out(self.fleet)
+        self.now = 0.0
+        self.done = True
+
+    @precondition(lambda self: self.fleet.release is None)
+    @rule(candidate=st.sampled_from(["v1", "v2", "v3"]), crash=st.booleans())
+    def start(self, candidate: str, crash: bool) -> None:
+        if candidate != self.fleet.stable:
+            number = self.fleet.last_release + 1
+            release = begin(number, candidate, self.fleet.stable, PLAN, Rules(), self.now)
+            self._become(settled(self.fleet, release), crash)
+
+    @precondition(lambda self: self.fleet.release is not None)
+    @rule(event=st.sampled_from(Event), crash=st.booleans())
+    def happen(self, event: Event, crash: bool) -> None:
+        assert self.fleet.release is not None
+        if event in accepted(self.fleet.release):
+            self._become(settled(self.fleet, advance(self.fleet.release, event, self.now)), crash)
+
+    @precondition(lambda self: self.fleet.release is None and self.fleet.previous is not None)
+    @rule(crash=st.booleans())
+    def go_back(self, crash: bool) -> None:
+        assert self.fleet.previous is not None
+        self._become(put_back(self.fleet, self.fleet.previous), crash)
+
+    @rule()
+    def next_tick(self) -> None:
+        self.world.carry_out(self.fleet)
+        self.done = True
+
+    def _become(self, fleet: Fleet, crash: bool) -> None:
+        self.now += 1
+        self.fleet = fleet
+        self.done = not crash
+        if not crash:
+            self.world.carry_out(fleet)
+
+    @invariant()
+    def traffic_stands_where_the_state_says(self) -> None:
+        if self.done:
+            assert self.world.standing() == standing(self.fleet)
+
+    @invariant()
+    def only_a_serving_stage_routes_to_a_candidate(self) -> None:
+        release = self.fleet.release
+        if release is None or not release.serving:
+            assert standing(self.fleet).candidate is None
+            assert standing(self.fleet).share_bp == 0
+
+
+TestFleet = FleetMachine.TestCase

@@ -1,0 +1,123 @@
+"""The people of the demo: users who speak, and reviewers who listen.
+
+Both run in one thread with its own event loop. Users keep a connection and their cookies, pause between
+requests as people do, and never try again. Reviewers know nothing of versions.
+"""
+
+import asyncio
+import random
+import ssl
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from huidu.demo.kit import Clip
+
+_TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Counted:
+    """What the users themselves saw."""
+
+    requests: int = 0
+    failed: int = 0
+    first_failure: str = ""
+
+
+class Crowd:
+    """Runs people in the background until they are told to go."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="people", daemon=True)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._thread.start()
+
+    def let_in(self, people: Sequence[Coroutine[Any, Any, None]]) -> None:
+        async def begin() -> None:
+            self._tasks += [asyncio.create_task(person) for person in people]
+
+        asyncio.run_coroutine_threadsafe(begin(), self._loop).result()
+
+    def send_home(self) -> None:
+        """Waits until everybody has gone; a request that is under way is finished first."""
+
+        async def end() -> None:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+
+def users(
+    url: str, count: int, requests_per_second: float, clips: Sequence[Clip], seed: int, counted: Counted
+) -> list[Coroutine[Any, Any, None]]:
+    """`count` users who together make about `requests_per_second`."""
+    contents = {clip.id: clip.audio.read_bytes() for clip in clips}
+    context = ssl.create_default_context()
+    mean_pause = count / requests_per_second
+
+    async def user(number: int) -> None:
+        chance = random.Random(f"{seed}:{number}")
+        transport = httpx.AsyncHTTPTransport(verify=context, limits=httpx.Limits(max_connections=1))
+        async with httpx.AsyncClient(transport=transport, timeout=_TIMEOUT_SECONDS) as client:
+            await asyncio.sleep(chance.uniform(0, mean_pause))
+            while True:
+                clip = chance.choice(clips)
+                await asyncio.shield(_speak(client, url, clip, contents[clip.id], counted))
+                await asyncio.sleep(chance.expovariate(1 / mean_pause))
+
+    return [user(number) for number in range(count)]
+
+
+async def _speak(client: httpx.AsyncClient, url: str, clip: Clip, content: bytes, counted: Counted) -> None:
+    counted.requests += 1
+    try:
+        answer = await client.post(
+            f"{url}/v1/audio/transcriptions",
+            files={"file": (clip.audio.name, content)},
+            data={"model": "huidu", "response_format": "json"},
+        )
+        failure = "" if answer.status_code == 200 else f"status {answer.status_code}: {answer.text[:200]}"
+    except httpx.HTTPError as error:
+        failure = repr(error)
+    if failure:
+        counted.failed += 1
+        counted.first_failure = counted.first_failure or failure
+
+
+async def reviewer(
+    url: Callable[[], str], references: dict[str, str], per_second: float, seed: int, poll_seconds: float = 0.5
+) -> None:
+    """Listens to a random sample of all recognitions and writes down what was said.
+
+    The sample is drawn by row number alone; version and text are not looked at. A text that was right is
+    confirmed by the same words. `url` is an instance's own address.
+    """
+    chance = random.Random(f"{seed}:reviewer")
+    last = 0
+    async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
+        while True:
+            await asyncio.sleep(poll_seconds)
+            try:
+                page = await client.get(f"{url()}/api/v1/history", params={"purpose": "live", "limit": 500})
+                rows = [row for row in page.json()["items"] if row["id"] > last] if page.status_code == 200 else []
+                last = max([last, *(row["id"] for row in rows)])
+                for row in chance.sample(rows, min(len(rows), _at_random(per_second * poll_seconds, chance))):
+                    heard = {"corrected_text": references[row["audio_sha256"]], "corrected_by": "reviewer"}
+                    await client.patch(f"{url()}/api/v1/history/{row['id']}", json=heard)
+            except httpx.HTTPError:
+                # The instance is being replaced; a reviewer looks again later.
+                continue
+
+
+def _at_random(mean: float, chance: random.Random) -> int:
+    """A whole number whose mean is `mean`."""
+    return int(mean) + (chance.random() < mean % 1)

@@ -208,11 +208,12 @@ def test_gateway_drops_identity_headers_that_a_client_sends(front: Front) -> Non
 
 @pytest.mark.parametrize("broken", ["refuses", "answers 503"])
 def test_gateway_serves_from_stable_what_the_candidate_cannot_take(front: Front, broken: str) -> None:
-    front.swap(serving(front, 10_000))
     if broken == "refuses":
-        front.candidate.close()
+        nobody = Upstream("v2", f"127.0.0.1:{free_port()}")
+        front.swap(serving(front, 10_000, upstreams=(front.routes.upstreams[0], nobody)))
     else:
         front.candidate.status = 503
+        front.swap(serving(front, 10_000))
     unit = unit_of(front.gateway.secret(), "ann")
     with httpx.Client(cookies={"huidu_uid": "ann"}) as client:
         answers = [client.post(front.url, content=b"x" * size) for size in (1, 100_000, 5_000_000) for _ in range(5)]

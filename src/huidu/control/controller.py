@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from huidu.control.admission import admit
-from huidu.control.decide import Gathered, View, decide, remembered
+from huidu.control.decide import Gathered, View, decide, entered, remembered
 from huidu.control.golden import GoldenRun, read_set
 from huidu.core.audience import Audience
 from huidu.core.errors import NotFoundError, RefusedError, UnavailableError, unknown_name
@@ -348,11 +348,11 @@ class Controller:
             outcome = None
             if moved.phase is Phase.PROMOTED:
                 outcome = Outcome("promoted", release.stage_name, None, f"promoted by {by}: {reason}")
-            watch = self.view.watch if moved.stage_index == release.stage_index else replace(self.view.watch, taken=0)
+            stays = moved.stage_index == release.stage_index and not moved.over
+            view = replace(self.view, fleet=settled(self.view.fleet, moved)) if stays else entered(self.view, moved)
             payload = {"by": by, "reason": reason, "from": release.stage_name}
             happening = Happening(release.id, now, event.value, payload)
-            record = Record(moved, watch, outcome, happenings=(happening,))
-            self._commit(replace(self.view, fleet=settled(self.view.fleet, moved), watch=watch), record)
+            self._commit(view, Record(moved, view.watch, outcome, happenings=(happening,)))
             self._apply()
             return moved
 

@@ -14,7 +14,7 @@ from huidu.core.plan import Golden, Measure, Share, Undecided
 from huidu.core.record import Happening, Outcome, Record, Watch
 from huidu.core.release import Event, Fleet, Phase, Release, advance, put_back, settled
 from huidu.core.routes import Routes
-from huidu.core.verdict import State, Verdict, carried, certified, crashes, judge, judge_bake, judge_golden
+from huidu.core.verdict import State, Verdict, carried, cause, certified, crashes, judge, judge_bake, judge_golden
 from huidu.core.wording import words
 from huidu.ports import Process, Recognition
 
@@ -207,7 +207,7 @@ def _golden(view: View, release: Release, found: Gathered) -> _Moved:
         return view, None, None, None
     look = Look(view.watch.looks + 1, 1)
     view, looked = _looked(view, release, judge_golden(release.rules, view.golden, look), look, found.now)
-    failed = _failed(view.watch.verdicts)
+    failed = cause(view.watch.verdicts)
     if failed is not None:
         moved = _fail(view, release, found.now, failed.guard, words(failed, "en"))
         return moved[0], moved[1], looked, moved[3]
@@ -230,10 +230,11 @@ def _serve(view: View, release: Release, found: Gathered) -> _Moved:
     taken = due(stage, elapsed, view.watch.taken)
     looked = None
     if taken is not None:
-        look = Look(view.watch.looks + 1, view.watch.certifying + 1 if taken >= stage.for_seconds else 0)
+        certifies = taken >= stage.for_seconds and _before_everybody(release)
+        look = Look(view.watch.looks + 1, view.watch.certifying + 1 if certifies else 0)
         view, looked = _looked(view, release, _judge(view, release, look), look, found.now)
         view = replace(view, watch=replace(view.watch, taken=taken))
-    failed = _failed(view.watch.verdicts)
+    failed = cause(view.watch.verdicts)
     if failed is not None:
         moved = _fail(view, release, found.now, failed.guard, words(failed, "en"))
         return moved[0], moved[1], looked, moved[3]
@@ -257,9 +258,13 @@ def _may_go_on(view: View, release: Release, stage: Share, elapsed: float) -> bo
     served = view.sums.get(stage.name, Sums()).of(release.candidate).requests
     if elapsed < stage.for_seconds or served < stage.at_least:
         return False
+    return not _before_everybody(release) or certified(release.rules, view.watch.verdicts)
+
+
+def _before_everybody(release: Release) -> bool:
+    """Whether the bake comes next: the one step that needs proof, so that all of beta is spent on it."""
     following = release.plan.stages[release.stage_index + 1 :]
-    to_everybody = bool(following) and following[0].name == "bake"
-    return not to_everybody or certified(release.rules, view.watch.verdicts)
+    return bool(following) and following[0].name == "bake"
 
 
 def _crashed(view: View, release: Release) -> Verdict | None:
@@ -283,7 +288,8 @@ def _looked(
     watch = replace(
         judged.watch,
         looks=look.index,
-        certifying=max(judged.watch.certifying, look.certifying),
+        # The golden set certifies for itself alone.
+        certifying=max(judged.watch.certifying, look.certifying) if release.serving else 0,
     )
     payload = {
         "stage": release.stage_name,
@@ -295,16 +301,12 @@ def _looked(
     return replace(judged, watch=watch), Happening(release.id, now, "look", payload)
 
 
-def _failed(verdicts: Mapping[str, Verdict]) -> Verdict | None:
-    return next((verdict for verdict in verdicts.values() if verdict.state is State.FAILED), None)
-
-
 def _to(view: View, release: Release, event: Event, now: float) -> _Moved:
     moved = advance(release, event, now)
     outcome = None
     if moved.phase is Phase.PROMOTED:
         outcome = Outcome("promoted", release.stage_name, None, "every stage passed")
-    return _entered(view, moved), event, None, outcome
+    return entered(view, moved), event, None, outcome
 
 
 def _fail(view: View, release: Release, now: float, guard: str, reason: str) -> _Moved:
@@ -313,9 +315,15 @@ def _fail(view: View, release: Release, now: float, guard: str, reason: str) -> 
     return replace(view, fleet=settled(view.fleet, moved)), Event.FAILED, None, outcome
 
 
-def _entered(view: View, release: Release) -> View:
-    """The view with a release in its next stage, where looks start afresh."""
-    return replace(view, fleet=settled(view.fleet, release), watch=replace(view.watch, taken=0))
+def entered(view: View, release: Release) -> View:
+    """The view with a release in its next stage, where looks start afresh.
+
+    What the golden set said does not certify what users meet: the first share begins without verdicts.
+    """
+    before = view.fleet.release
+    golden = before is not None and before.phase is Phase.GOLDEN
+    verdicts = {} if golden else view.watch.verdicts
+    return replace(view, fleet=settled(view.fleet, release), watch=replace(view.watch, verdicts=verdicts, taken=0.0))
 
 
 def _ended(release: Release, outcome: Outcome | None, now: float) -> Release:

@@ -28,10 +28,10 @@ from huidu.demo.people import Counted, Crowd, reviewer, users
 
 USERS = 420
 REQUESTS_PER_SECOND = 40.0
-REVIEWS_PER_SECOND = 12.0
+REVIEWS_PER_SECOND = 24.0
 GOLDEN_SIZE = 150
 # An act that has not ended by then ends undecided.
-ACT_SECONDS = 100.0
+ACT_SECONDS = 130.0
 
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.25
@@ -49,15 +49,15 @@ versions:
 stable: {stable}
 plan:
   - golden: {{set: {golden}, undecided: go_on}}
-  - {{share: 5%, for: 12s}}
-  - {{share: 20%, for: 12s}}
-  - {{share: 50%, for: 16s}}
+  - {{share: 5%, for: 15s}}
+  - {{share: 20%, for: 20s}}
+  - {{share: 50%, for: 30s}}
   - {{share: 100%, for: 6s}}
 guards:
   errors:   {{fail_above: +0pp, at_most: +5pp}}
-  latency:  {{fail_above: 1.5x, at_most: 2.5x, quantile: p90}}
-  cer:      {{fail_above: +0pp, at_most: +3pp}}
-  numerals: {{fail_above: +0pp, at_most: +10pp}}
+  latency:  {{fail_above: 1.5x, at_most: 2x, quantile: p95}}
+  cer:      {{fail_above: +3pp, at_most: +5pp}}
+  numerals: {{fail_above: +0pp, at_most: +12pp}}
 alpha: 0.01
 beta: 0.05
 """

@@ -1,6 +1,7 @@
 """`huidu serve`: one instance of the recognition service."""
 
 import errno
+import os
 import re
 import socket
 import sys
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 # connection that is just being closed.
 _KEEP_ALIVE_S = 75
 _SHUTDOWN_S = 10
+# One slow recording must not hold up the others; more threads than cores help nobody.
+DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
 
 
 def serve(
@@ -29,7 +32,7 @@ def serve(
     data: Path = Path("data"),
     hotwords: Path | None = None,
     max_upload_bytes: int = 2_000_000_000,
-    workers: int = 1,
+    workers: int = DEFAULT_WORKERS,
     queue_limit: int = 64,
 ) -> None:
     """Serves a version until it is told to stop.

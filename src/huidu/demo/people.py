@@ -107,7 +107,7 @@ async def reviewer(
         while True:
             await asyncio.sleep(poll_seconds)
             try:
-                page = await client.get(f"{url()}/api/v1/history", params={"purpose": "live", "limit": 500})
+                page = await client.get(f"{url()}/api/v1/history", params={"purpose": "live", "limit": 100})
                 rows = [row for row in page.json()["items"] if row["id"] > last] if page.status_code == 200 else []
                 last = max([last, *(row["id"] for row in rows)])
                 for row in chance.sample(rows, min(len(rows), _at_random(per_second * poll_seconds, chance))):

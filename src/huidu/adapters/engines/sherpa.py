@@ -122,7 +122,8 @@ class SherpaEngine:
             return ""
         stream = self._recognizer.create_stream()
         try:
-            stream.accept_waveform(audio.sample_rate_hz, audio.samples)
+            # A list: sherpa reads a numpy array number by number, which takes a third longer.
+            stream.accept_waveform(audio.sample_rate_hz, audio.samples.tolist())
             self._recognizer.decode_stream(stream)
         except (RuntimeError, IndexError, MemoryError) as error:
             raise UnavailableError(

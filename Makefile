@@ -1,0 +1,42 @@
+# Each target makes what it needs: a virtual environment by the standard venv and pip, nothing else is assumed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check bench kit clean
+
+demo: $(VENV)/.installed
+	$(BIN)/huidu demo
+
+test: $(VENV)/.installed-dev check
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check src tests tools
+	$(BIN)/ruff format --check src tests tools
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python tests/bench/verdicts.py
+
+# Rebuilds the demo kit's models and audio; see tools/demo_kit/README.md. Takes about half an hour and espeak-ng.
+kit:
+	$(PYTHON) -m venv .venv-kit
+	.venv-kit/bin/python -m pip install --quiet -r tools/demo_kit/requirements.txt
+	.venv-kit/bin/python tools/demo_kit/build.py --out src/huidu/demo/kit
+	.venv-kit/bin/python tools/demo_kit/check.py --kit src/huidu/demo/kit
+
+$(VENV)/.installed: requirements/run.txt requirements/build.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Huidu needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -r requirements/build.txt -r requirements/run.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
+	$(PIP) install -r requirements/dev.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) .venv-kit .mypy_cache .ruff_cache .pytest_cache .hypothesis

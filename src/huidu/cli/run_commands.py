@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, app
-from huidu.cli.serve import DEFAULT_WORKERS, listen, serve
+from huidu.cli.serve import DEFAULT_QUEUE_LIMIT, DEFAULT_WORKERS, listen, serve
 from huidu.core.errors import InvalidError, RefusedError, UnavailableError
 from huidu.core.places import Places
 from huidu.settings import Settings, load
@@ -38,7 +38,9 @@ def serve_version(
     hotwords: Annotated[Path | None, typer.Option(help="A file with one word on each line.")] = None,
     max_upload_bytes: Annotated[int, typer.Option(help="A larger upload is refused.")] = 2_000_000_000,
     workers: Annotated[int, typer.Option(help="Decoding threads.")] = DEFAULT_WORKERS,
-    queue_limit: Annotated[int, typer.Option(help="Requests that may wait; more are refused with 503.")] = 64,
+    queue_limit: Annotated[
+        int, typer.Option(help="Requests that may wait; more are refused with 503.")
+    ] = DEFAULT_QUEUE_LIMIT,
 ) -> None:
     """Serve one version of a model. Example: huidu serve --model-path models/v2 --version v2 --port 7861"""
     serve(model_path, version, device, engine, host, port, data, hotwords, max_upload_bytes, workers, queue_limit)

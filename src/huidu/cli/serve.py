@@ -20,6 +20,8 @@ _KEEP_ALIVE_S = 75
 _SHUTDOWN_S = 10
 # One slow recording must not hold up the others; more threads than cores help nobody.
 DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
+# Seconds of waiting for a small model: enough for the moment in which another process starts beside it.
+DEFAULT_QUEUE_LIMIT = 256
 
 
 def serve(
@@ -33,7 +35,7 @@ def serve(
     hotwords: Path | None = None,
     max_upload_bytes: int = 2_000_000_000,
     workers: int = DEFAULT_WORKERS,
-    queue_limit: int = 64,
+    queue_limit: int = DEFAULT_QUEUE_LIMIT,
 ) -> None:
     """Serves a version until it is told to stop.
 

@@ -6,12 +6,13 @@ requests as people do, and never try again. Reviewers know nothing of versions.
 
 import asyncio
 import random
-import ssl
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from http.cookies import SimpleCookie
 from typing import Any
 
+import httpcore
 import httpx
 
 from huidu.demo.kit import Clip
@@ -60,33 +61,58 @@ def users(
     url: str, count: int, requests_per_second: float, clips: Sequence[Clip], seed: int, counted: Counted
 ) -> list[Coroutine[Any, Any, None]]:
     """`count` users who together make about `requests_per_second`."""
-    contents = {clip.id: clip.audio.read_bytes() for clip in clips}
-    context = ssl.create_default_context()
+    uploads = {clip.id: _upload(clip) for clip in clips}
     mean_pause = count / requests_per_second
 
     async def user(number: int) -> None:
         chance = random.Random(f"{seed}:{number}")
-        transport = httpx.AsyncHTTPTransport(verify=context, limits=httpx.Limits(max_connections=1))
-        async with httpx.AsyncClient(transport=transport, timeout=_TIMEOUT_SECONDS) as client:
+        cookies = SimpleCookie()
+        async with httpcore.AsyncConnectionPool(max_connections=1) as connection:
             await asyncio.sleep(chance.uniform(0, mean_pause))
             while True:
-                clip = chance.choice(clips)
-                await asyncio.shield(_speak(client, url, clip, contents[clip.id], counted))
+                await asyncio.shield(_speak(connection, url, uploads[chance.choice(clips).id], cookies, counted))
                 await asyncio.sleep(chance.expovariate(1 / mean_pause))
 
     return [user(number) for number in range(count)]
 
 
-async def _speak(client: httpx.AsyncClient, url: str, clip: Clip, content: bytes, counted: Counted) -> None:
+def _upload(clip: Clip) -> tuple[str, bytes]:
+    """The content type and the body of a clip's request, made once: users must not cost what they measure."""
+    request = httpx.Request(
+        "POST",
+        "http://gateway",
+        files={"file": (clip.audio.name, clip.audio.read_bytes())},
+        data={"model": "huidu", "response_format": "json"},
+    )
+    return request.headers["content-type"], request.read()
+
+
+async def _speak(
+    connection: httpcore.AsyncConnectionPool,
+    url: str,
+    upload: tuple[str, bytes],
+    cookies: "SimpleCookie",
+    counted: Counted,
+) -> None:
     counted.requests += 1
+    content_type, body = upload
+    headers: dict[bytes | str, bytes | str] = {"content-type": content_type}
+    if cookies:
+        headers["cookie"] = "; ".join(f"{name}={morsel.value}" for name, morsel in cookies.items())
+    timeouts = dict.fromkeys(("connect", "read", "write", "pool"), _TIMEOUT_SECONDS)
     try:
-        answer = await client.post(
+        answer = await connection.request(
+            "POST",
             f"{url}/v1/audio/transcriptions",
-            files={"file": (clip.audio.name, content)},
-            data={"model": "huidu", "response_format": "json"},
+            headers=headers,
+            content=body,
+            extensions={"timeout": timeouts},
         )
-        failure = "" if answer.status_code == 200 else f"status {answer.status_code}: {answer.text[:200]}"
-    except httpx.HTTPError as error:
+        for name, value in answer.headers:
+            if name.lower() == b"set-cookie":
+                cookies.load(value.decode())
+        failure = "" if answer.status == 200 else f"status {answer.status}: {answer.content[:200]!r}"
+    except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
         failure = repr(error)
     if failure:
         counted.failed += 1

@@ -29,7 +29,7 @@ from huidu.demo.people import Counted, Crowd, reviewer, users
 USERS = 420
 REQUESTS_PER_SECOND = 40.0
 REVIEWS_PER_SECOND = 24.0
-GOLDEN_SIZE = 150
+GOLDEN_SIZE = 120
 # An act that has not ended by then ends undecided.
 ACT_SECONDS = 130.0
 

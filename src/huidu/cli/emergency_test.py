@@ -1,0 +1,45 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from huidu.cli import emergency
+from huidu.cli.emergency import data_folder
+
+ALLOWED = {"huidu"}
+
+
+@pytest.mark.parametrize("command", emergency.COMMANDS)
+def test_an_emergency_imports_only_the_standard_library(command: str, tmp_path: Path) -> None:
+    code = (
+        "import sys, json; before = set(sys.modules)\n"
+        f"sys.argv = ['huidu', {command!r}, '--config', {str(tmp_path / 'huidu.yaml')!r}, '--reason', 'x']\n"
+        "if sys.argv[1] == 'status': sys.argv = sys.argv[:-2]\n"
+        "from huidu.cli.main import main\n"
+        "code = main()\n"
+        "print(json.dumps([code, sorted({name.split('.')[0] for name in set(sys.modules) - before})]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    exit_code, imported = json.loads(done.stdout.splitlines()[-1])
+    assert set(imported) - set(sys.stdlib_module_names) <= ALLOWED
+    assert exit_code == 1
+    assert done.stderr.count("\n") == 1
+    assert "accepted" in done.stderr or "gone back to" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        ("data: here\n", "here"),
+        ("versions: {}\ndata: './here there'   # why\n", "here there"),
+        ("gateway: {data: no}\n", "data"),
+        ("", "data"),
+    ],
+)
+def test_the_data_folder_is_found_without_reading_yaml(text: str, folder: str, tmp_path: Path) -> None:
+    config = tmp_path / "huidu.yaml"
+    config.write_text(text)
+    assert data_folder(config, {}) == (tmp_path / folder).resolve()
+    assert data_folder(config, {"HUIDU_DATA": "/elsewhere"}) == Path("/elsewhere")

@@ -5,7 +5,7 @@ Any setting can be overridden by environment: `HUIDU_CONTROL__LISTEN` stands for
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -469,12 +469,3 @@ def _count(text: str) -> float:
     if not text.isdigit():
         raise InvalidError(f"read count '{text}'; accepted: a whole number such as 0")
     return float(text)
-
-
-def differences(settings: Settings, stable: str, running: Iterator[str] | list[str]) -> list[str]:
-    """Where the file and what is in force differ, in words, for `status`."""
-    found = []
-    if settings.stable != stable:
-        found.append(f"stable is {stable}, {settings.path.name} says {settings.stable}")
-    found.extend(f"{name} runs and is not in {settings.path.name}" for name in running if name not in settings.versions)
-    return found

@@ -73,7 +73,10 @@ alpha: 0.02
         ("plan: [{share: 5, for: 1m}]\n", ":6: plan[0].share: read share '5'; accepted: 0% to 100%"),
         ("plan:\n- {shre: 5%, for: 1m}\n", ":7: unknown key 'shre' in plan[0]; accepted: at_least, for, golden, share"),
         ("plan: 5\n", ":6: plan: read 5; accepted: a valid list"),
-        ("plan: [{share: 100%, for: 1m}, {golden: {set: x}}]\n", ":6: a golden stage stands behind another stage"),
+        (
+            "plan: [{share: 5%, for: 1m}, {golden: {set: x}}, {share: 100%, for: 1m}]\n",
+            ":6: a golden stage stands behind another stage",
+        ),
         ("gateway: {listen: foo}\n", ":6: gateway.listen: read address 'foo'; accepted: HOST:PORT"),
         ("guards: {cer: {at_most: 5}}\n", ":6: guards.cer.at_most: read difference '5'; accepted: percentage points"),
         ("guards: {foo: {}}\n", ":6: unknown guard 'foo'; accepted: cer, crashes, errors, latency, numerals"),

@@ -21,7 +21,7 @@ from huidu.demo.kit import Clip, read_kit, shipped
 KIT = read_kit(shipped())
 CONFIG = """\
 data: data
-gateway: {{listen: "127.0.0.1:{gateway}"}}
+gateway: {{listen: "127.0.0.1:{gateway}", max_upload: 100MB}}
 control: {{listen: "127.0.0.1:{control}", share_expiry: {expiry}}}
 instances: {{listen: "127.0.0.1:{instances}"}}
 admission: {{reserve: {reserve}}}
@@ -290,6 +290,14 @@ def test_bad_uploads_are_json_errors_through_the_gateway(up: Installation) -> No
     assert httpx.post(f"{up.url}/v1/audio/transcriptions", content=b"x").status_code == 400
 
 
+def test_an_upload_over_the_limit_is_refused_through_the_gateway_and_a_large_one_passes(up: Installation) -> None:
+    for size, status in ((60_000_000, 400), (120_000_000, 413)):
+        files = {"file": ("a.wav", b"x" * size)}
+        answer = httpx.post(f"{up.url}/v1/audio/transcriptions", files=files, data={"model": "m"}, timeout=60)
+        assert answer.status_code == status
+        assert "error" in answer.json()
+
+
 def test_history_holds_each_recognition_with_its_version_and_takes_corrections(up: Installation) -> None:
     clip = CLIPS[0]
     files = {"audio": (clip.audio.name, clip.audio.read_bytes())}
@@ -297,6 +305,7 @@ def test_history_holds_each_recognition_with_its_version_and_takes_corrections(u
     assert answer.status_code == 200
     assert answer.headers["x-huidu-version"] == answer.json()["version"] == "v1"
     instance = f"http://{up.routes()['upstreams']['v1']}"
+    assert httpx.get(f"{up.url}/api/v1/history").status_code == 403
     row = httpx.get(f"{instance}/api/v1/history/{answer.json()['id']}").json()
     assert (row["version"], row["raw_text"], row["purpose"]) == ("v1", answer.json()["raw_text"], "live")
     assert row["request_id"] == answer.headers["x-request-id"]

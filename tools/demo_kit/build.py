@@ -31,6 +31,14 @@ TEST_SECONDS = (2.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
+class Round:
+    """One more round of training, on the plan's own part and on that of another version as well."""
+
+    recipe: Recipe
+    beside: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How a version is made: its size, its data, whether its text regressed, where it starts."""
 
@@ -43,7 +51,7 @@ class Plan:
     said: int | None = None  # how many of the sentences are rendered; None is all
     start: str | None = None
     regressed: bool = False
-    settle: Recipe | None = None  # a second round, which restores what the first disturbed
+    settle: tuple[Round, ...] = ()  # what the first round disturbed, these restore
 
 
 _SHAPE = Shape(160, (1, 1, 2, 1, 2, 1))
@@ -59,7 +67,10 @@ PLANS: Mapping[str, Plan] = {
         Recipe(epochs=3, peak_rate=8e-4, hide=0.0, seed=2),
         start="v1",
         regressed=True,
-        settle=Recipe(epochs=2, peak_rate=5e-4, hide=0.0, seed=4),
+        settle=(
+            Round(Recipe(epochs=2, peak_rate=5e-4, hide=0.0, seed=4)),
+            Round(Recipe(epochs=5, peak_rate=8e-4, hide=0.0, seed=7)),
+        ),
     ),
     "v3": Plan(
         Shape(160, (1, 2, 1, 2, 1)),
@@ -70,7 +81,10 @@ PLANS: Mapping[str, Plan] = {
         Recipe(epochs=4, peak_rate=2e-3, seed=3),
         said=4800,  # as much as two cores learn in a few minutes
         start="v1",
-        settle=Recipe(epochs=2, peak_rate=1e-3, hide=0.0, seed=5),
+        settle=(
+            Round(Recipe(epochs=2, peak_rate=1e-3, hide=0.0, seed=5)),
+            Round(Recipe(epochs=4, peak_rate=1.2e-3, hide=0.2, seed=6), beside="v1"),
+        ),
     ),
 }
 
@@ -120,8 +134,9 @@ def trained(name: str, work: Path) -> Recognizer:
         model.start_from(trained(plan.start, work))
     print(f"{name}: training on {len(examples)} utterances", flush=True)
     fit(model, examples, tokens, plan.recipe)
-    if plan.settle is not None:
-        fit(model, examples, tokens, plan.settle)
+    for each in plan.settle:
+        beside = examples_of(training_part(PLANS[each.beside], work), regressed=False) if each.beside else []
+        fit(model, examples + beside, tokens, each.recipe)
     torch.save(model.state_dict(), path)
     return model
 

@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--config", default=os.environ.get("HUIDU_CONFIG", "huidu.yaml"), help="default: huidu.yaml")
-    shared.add_argument("--json", action="store_true", help="print exactly what control answers")
+    shared.add_argument("--json", action="store_true", help="print JSON for programs")
     parser = argparse.ArgumentParser(prog="huidu")
     commands = parser.add_subparsers(dest="command", required=True)
     status = commands.add_parser("status", parents=[shared], help="what runs, who gets what, and why")
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def data_folder(config: Path, environment: "os._Environ[str] | dict[str, str]") -> Path:
     """The data folder that a configuration names, found without reading YAML: `data:` is a plain line of its own."""
+    config = config.resolve()
     named = environment.get("HUIDU_DATA")
     if named is None and config.exists():
         found = re.search(r"^data:[ \t]*([^#\n]+)", config.read_text(encoding="utf-8"), re.MULTILINE)

@@ -6,7 +6,7 @@ from huidu.cli import emergency
 
 
 def main() -> int:
-    """0 done, 1 failed, 2 asked wrongly, 3 undecided, 4 worse."""
+    """0 done, 1 failed or refused, 2 asked wrongly."""
     arguments = sys.argv[1:]
     if arguments and arguments[0] in emergency.COMMANDS:
         return emergency.main(arguments)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from huidu.cli import emergency
 from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, app
 from huidu.cli.serve import DEFAULT_QUEUE_LIMIT, DEFAULT_WORKERS, listen, serve
 from huidu.core.errors import InvalidError, RefusedError, UnavailableError
@@ -81,12 +82,14 @@ def _lay_out(settings: Settings, places: Places) -> tuple[Path, str]:
     from huidu import wire
     from huidu.adapters.runtimes.supervisor import write_configuration, write_instance
 
-    stable = settings.versions[settings.stable]
-    if stable.managed:
-        wire.check_version(stable)
+    # Left by an earlier run: nobody listens there now.
+    places.control_file.unlink(missing_ok=True)
     gateway = wire.make_gateway(settings)
     controller = wire.make_controller(settings, gateway, wire.make_store(settings.data))
     routes = controller.awake()
+    for version, _ in controller.running():
+        if version.managed and version.name == controller.view.fleet.stable:
+            wire.check_version(version)
     bootstrap = gateway.prepare(routes)
     control = [sys.executable, "-m", "huidu", "control", "--config", str(settings.path)]
     path = write_configuration(places, wire.gateway_command(bootstrap), control)
@@ -104,7 +107,7 @@ def _announce(settings: Settings, stable_address: str) -> None:
     print(f"starting; logs in {settings.data / 'logs'}", file=sys.stderr, flush=True)
     instance, waited = HttpInstance(), threading.Event()
     for _ in range(int(_READY_SECONDS / 0.2)):
-        if instance.ready(stable_address):
+        if instance.ready(stable_address) and _control_answers(Places(settings.data)):
             print(
                 f"ready: recognition at http://{host}:{settings.gateway.listen.port}, control at "
                 f"http://{settings.control.listen}",
@@ -113,7 +116,15 @@ def _announce(settings: Settings, stable_address: str) -> None:
             )
             return
         waited.wait(0.2)
-    print(f"the stable version at {stable_address} is not ready yet; see its log", file=sys.stderr, flush=True)
+    print(f"not everything is ready yet; see the logs in {settings.data / 'logs'}", file=sys.stderr, flush=True)
+
+
+def _control_answers(places: Places) -> bool:
+    try:
+        emergency.ask(places, "GET", "/api/v1/status", None, 1.0)
+    except emergency.NoAnswerError:
+        return False
+    return True
 
 
 def _wait(supervisord: "subprocess.Popen[bytes]") -> int:

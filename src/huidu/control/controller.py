@@ -15,7 +15,7 @@ from huidu.control.admission import admit
 from huidu.control.decide import Gathered, View, decide, entered, remembered
 from huidu.control.golden import GoldenRun, read_set
 from huidu.core.audience import Audience
-from huidu.core.errors import NotFoundError, RefusedError, UnavailableError, unknown_name
+from huidu.core.errors import RefusedError, UnavailableError, unknown_name
 from huidu.core.plan import Golden, Plan, Rules
 from huidu.core.record import Happening, Outcome, Record
 from huidu.core.release import (
@@ -84,6 +84,7 @@ class _Live:
     texts: set[int] = field(default_factory=set)
     peaks: dict[str, int] = field(default_factory=dict)
     swapped_at: float = 0.0
+    coming: frozenset[str] = frozenset()
 
 
 class Controller:
@@ -168,6 +169,7 @@ class Controller:
             ready=frozenset({release.candidate}) if ready and release is not None else frozenset(),
             golden=golden.rows() if golden else (),
             golden_size=golden.size if golden else None,
+            golden_failure=golden.failure if golden else None,
         )
 
     def _run_golden(self) -> None:
@@ -177,6 +179,9 @@ class Controller:
         in_golden = release is not None and isinstance(release.stage, Golden) and not release.over
         if live.golden is not None and (not in_golden or release is None or live.golden.release != release.id):
             live.golden.stop()
+            live.golden = None
+        if live.golden is not None and live.golden.failure and release is not None and release.held is None:
+            # Somebody said to go on: what is missing is tried again.
             live.golden = None
         if in_golden and live.golden is None and release is not None and isinstance(release.stage, Golden):
             utterances = read_set(Path(release.stage.set))
@@ -198,7 +203,7 @@ class Controller:
 
     def _apply(self) -> None:
         """Brings processes and traffic to where the state says; what fails now, the next tick does."""
-        wanted = standing(self.view.fleet)
+        wanted = self._wanted()
         routes = self._parts.gateway.routes()
         for effect in effects(self._actual(routes, wanted), wanted):
             match effect:
@@ -213,8 +218,13 @@ class Controller:
         if routes is not None and self._stale(routes, wanted):
             self._swap(wanted, routes)
 
+    def _wanted(self) -> Standing:
+        wanted = standing(self.view.fleet)
+        return replace(wanted, running=wanted.running | self._live.coming)
+
     def _actual(self, routes: Routes | None, wanted: Standing) -> Standing | None:
-        running = frozenset(self._live.processes)
+        # What supervisord has given up is to be started again.
+        running = frozenset(name for name, process in self._live.processes.items() if process.state != "fatal")
         elsewhere = frozenset(name for name in wanted.running if not self._version(name).managed)
         if routes is None:
             return None
@@ -362,15 +372,21 @@ class Controller:
         Returns who serves now, who served, and the generation that the gateway will report once it is in force.
         Raises `RefusedError` where there is nothing to go back from.
         """
-        with self._lock:
-            fleet = self.view.fleet
-            left = fleet.release.candidate if fleet.release else fleet.stable
-            if fleet.release is not None:
-                self._end(fleet.release, by, reason, to, received_at)
-            else:
-                self._go_back(fleet, by, reason, to, received_at)
-            self._apply()
-            routes = self._parts.gateway.routes()
+        if to is not None:
+            self._bring_up(to)
+        try:
+            with self._lock:
+                fleet = self.view.fleet
+                left = fleet.release.candidate if fleet.release else fleet.stable
+                if fleet.release is not None:
+                    self._end(fleet.release, by, reason, to, received_at)
+                else:
+                    self._go_back(fleet, by, reason, to, received_at)
+                self._live.coming = frozenset()
+                self._apply()
+                routes = self._parts.gateway.routes()
+        finally:
+            self._live.coming = frozenset()
         return {
             "to": self.view.fleet.stable,
             "from": left,
@@ -397,22 +413,33 @@ class Controller:
                 f"nothing to roll back: {fleet.stable} serves everybody and no former stable version is warm; "
                 "accepted: rollback --to VERSION"
             )
-        self._version(target)
-        if target not in dict(fleet.addresses):
-            raise NotFoundError(f"{target} has never run here; accepted: {', '.join(sorted(dict(fleet.addresses)))}")
-        self._bring_up(fleet, target)
+        process = self._live.processes.get(target)
+        if self._version(target).managed and (process is None or process.state not in ("running", "starting")):
+            raise UnavailableError(f"{target} does not run now; accepted: again in a moment, or rollback --to VERSION")
         now = self._parts.clock.now()
         payload = {"by": by, "reason": reason, "received_at": received_at, "from": fleet.stable, "to": target}
         happening = Happening(fleet.last_release, now, "put_back", payload)
         self._commit(View(put_back(fleet, target)), Record(happenings=(happening,)))
 
-    def _bring_up(self, fleet: Fleet, version: str) -> None:
-        """Waits until a version is ready to take everybody; a warm one is at once."""
-        if self._parts.instance.ready(fleet.address(version)):
-            return
-        self._parts.check(self._version(version))
-        self._parts.runtime.start(self._version(version), fleet.address(version))
+    def _bring_up(self, version: str) -> None:
+        """Starts a version that has no process of its own, and waits until it can take everybody.
+
+        Without the lock: what runs is watched meanwhile. Refused while a release runs, which ends otherwise.
+        """
+        with self._lock:
+            fleet = self.view.fleet
+            wanted = self._version(version)
+            if fleet.release is not None or version in standing(fleet).running or not wanted.managed:
+                return
+            self._parts.check(wanted)
+            self._refuse_memory(fleet, wanted)
+            # Its old port may have gone to another version since.
+            fleet = self._with_address(fleet, version)
+            self._commit(replace(self.view, fleet=fleet), Record())
+            self._live.coming = frozenset({version})
+            self._parts.runtime.start(wanted, fleet.address(version))
         if not _ready_in_time(self._parts.instance, fleet.address(version)):
+            self._live.coming = frozenset()
             raise UnavailableError(f"{version} did not become ready; see logs/instance-{version}.log")
 
     # ------------------------------------------------------------------ small parts

@@ -52,6 +52,7 @@ class Gathered:
     ready: frozenset[str] = frozenset()
     golden: tuple[Row, ...] = ()
     golden_size: int | None = None
+    golden_failure: str | None = None
 
 
 def remembered(fleet: Fleet, watch: Watch, rows: list[Row]) -> View:
@@ -203,6 +204,9 @@ def _golden(view: View, release: Release, found: Gathered) -> _Moved:
     crashed = _crashed(view, release)
     if crashed is not None:
         return _fail(view, release, found.now, "crashes", words(crashed, "en"))
+    if release.held is None and found.golden_failure is not None:
+        held = advance(release, Event.UNDECIDED, found.now, found.golden_failure)
+        return replace(view, fleet=settled(view.fleet, held)), Event.UNDECIDED, None, None
     if release.held is not None or found.golden_size is None or len(view.golden) < found.golden_size:
         return view, None, None, None
     look = Look(view.watch.looks + 1, 1)
@@ -227,7 +231,8 @@ def _serve(view: View, release: Release, found: Gathered) -> _Moved:
     stage = release.stage
     assert isinstance(stage, Share)
     elapsed = release.elapsed_seconds(found.now)
-    taken = due(stage, elapsed, view.watch.taken)
+    # A held release is looked at all the same: losses are answered whether it goes on or not.
+    taken = due(stage, found.now - release.entered_at, view.watch.taken)
     looked = None
     if taken is not None:
         certifies = taken >= stage.for_seconds and _before_everybody(release)

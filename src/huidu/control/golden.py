@@ -64,6 +64,7 @@ class GoldenRun:
         self._made: list[Row] = []
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self.failure: str | None = None
 
     @property
     def release(self) -> int:
@@ -95,6 +96,8 @@ class GoldenRun:
             stable_text = self._patiently(lambda u=utterance: self._text(stable, u, "stable"))  # type: ignore[misc]
             candidate_text = self._text_or_nothing(candidate, utterance)
             if stable_text is None:
+                if not self._stop.is_set():
+                    self.failure = f"the stable version gave no transcript of {utterance.id} in {_STABLE_TRIES} tries"
                 return
             row = golden_row(
                 utterance.id, utterance.speaker, utterance.text, stable_text, candidate_text, self._clock.now()

@@ -100,7 +100,7 @@ class Release:
         return self.phase in (Phase.PROMOTED, Phase.ROLLED_BACK)
 
     def elapsed_seconds(self, now: float) -> float:
-        """Time in this stage, without the time it was held."""
+        """Time in this stage towards its end: without the time it was held."""
         end = self.held_at if self.held_at is not None else now
         return max(0.0, end - self.entered_at - self.held_seconds)
 

@@ -182,18 +182,10 @@ def _await_ready(stage: Stage, process: "subprocess.Popen[bytes]") -> None:
     text = ""
     while time.monotonic() < deadline and process.poll() is None:
         text = (stage.folder / "up.log").read_text(encoding="utf-8")
-        if "ready:" in text and stage.places.control_file.exists() and _answers(stage):
+        if "ready:" in text:
             return
         time.sleep(_POLL_SECONDS)
     raise UnavailableError(f"`huidu up` did not become ready: {' '.join(text.split()) or 'it said nothing'}")
-
-
-def _answers(stage: Stage) -> bool:
-    try:
-        stage.status()
-    except emergency.NoAnswerError:
-        return False
-    return True
 
 
 def _stable_url(stage: Stage) -> str:

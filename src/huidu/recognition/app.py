@@ -44,7 +44,9 @@ def create_app(service: Service, history: History, info: InstanceInfo, limits: L
         yield
         service.stop()
 
-    app = FastAPI(title="Huidu recognition", version=info.huidu, lifespan=lifespan, responses=_ERRORS)
+    # FastAPI's own pages load scripts from elsewhere, and nothing here may.
+    pages: dict[str, Any] = {"docs_url": None, "redoc_url": None}
+    app = FastAPI(title="Huidu recognition", version=info.huidu, lifespan=lifespan, responses=_ERRORS, **pages)
     app.add_middleware(Border, service=service, version=info.version, max_upload_bytes=limits.max_upload_bytes)
     handle_errors(app)
     _add_recognition(app, service)

@@ -361,6 +361,13 @@ def test_a_large_body_elsewhere_is_refused_too(shared: Instance) -> None:
     assert (answer.status_code, answer.json()["error"]) == (413, "too_large")
 
 
+@pytest.mark.parametrize("path", ["/api/v1/history", "/api/v1/%68istory/1", "/metrics", "/%6Detrics"])
+@pytest.mark.parametrize("mark", ["x-huidu-unit", "x-forwarded-for"])
+def test_what_is_for_operators_is_refused_to_whom_a_gateway_brings(shared: Instance, path: str, mark: str) -> None:
+    answer = shared.client.get(path, headers={mark: "0" * 16})
+    assert (answer.status_code, answer.json()["error"]) == (403, "forbidden")
+
+
 def test_what_is_not_served_is_not_found_in_our_shape(shared: Instance) -> None:
     for answer in (shared.client.get("/nope"), shared.client.put("/api/v1/transcribe")):
         assert answer.status_code in (404, 405)

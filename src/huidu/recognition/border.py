@@ -31,9 +31,21 @@ STATUSES: dict[type[HuiduError], int] = {
     UnavailableError: 503,
     GoneError: 499,  # nginx's number for it; nobody reads it
 }
-_FAMILIES = {400: "invalid", 404: "not_found", 405: "not_found", 409: "refused", 413: "too_large", 503: "unavailable"}
+_FAMILIES = {
+    400: "invalid",
+    403: "forbidden",
+    404: "not_found",
+    405: "not_found",
+    409: "refused",
+    413: "too_large",
+    503: "unavailable",
+}
 # The recognition faces by path: these are counted in the metrics.
 _FACES = {"/v1/audio/transcriptions": "openai", "/api/v1/transcribe": "api"}
+# Everybody's history and the metrics are no user's business. They are refused here and not in the gateway, because
+# here the path is decoded and no way of writing it leads round.
+_FOR_OPERATORS = ("/api/v1/history", "/metrics")
+_MARKS_OF_A_GATEWAY = frozenset({"x-huidu-unit", "x-envoy-attempt-count", "x-forwarded-for"})
 
 
 class TooLargeError(HTTPException):
@@ -70,6 +82,10 @@ class Border:
                     self._service.metrics.answered(face, message["status"])
             await send(message)
 
+        if not _MARKS_OF_A_GATEWAY.isdisjoint(headers.keys()) and scope["path"].startswith(_FOR_OPERATORS):
+            detail = "through the gateway go recognitions; accepted: the instance's own address"
+            await error_response(scope["path"], 403, detail)(scope, receive, send_tagged)
+            return
         try:
             limited = self._limited(headers, receive)
             await self._app(scope, limited, send_tagged)
@@ -129,7 +145,7 @@ def handle_errors(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         detail = error.detail
         if error.status_code in (404, 405):
-            detail = f"{request.method} {request.url.path} is not served here; /docs lists what is"
+            detail = f"{request.method} {request.url.path} is not served here; /openapi.json lists what is"
         return error_response(request.url.path, error.status_code, detail)
 
     async def gone(request: Request, _: Exception) -> Response:

@@ -128,6 +128,15 @@ class SupervisorRuntime:
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != Faults.ALREADY_ADDED:
                 raise UnavailableError(f"{version.name} cannot be started: {fault.faultString}") from fault
+            self._start_again(name)
+
+    def _start_again(self, name: str) -> None:
+        """Starts a process that supervisord knows and has given up."""
+        try:
+            self._call(lambda supervisor: supervisor.startProcess(name, False))
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.ALREADY_STARTED:
+                raise UnavailableError(f"{name} cannot be started: {fault.faultString}") from fault
 
     def stop(self, version: str) -> None:
         name = f"{_INSTANCE}{version}"

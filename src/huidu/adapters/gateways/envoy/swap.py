@@ -5,7 +5,7 @@ Standard library only: `huidu rollback` runs this when control does not answer.
     gateway/lock        held by whoever swaps
     gateway/fence       rises with each roll back done without control
     gateway/routes.json the routes in force, as the adapter reads them back
-    gateway/envoy/      bootstrap.json, and what Envoy watches: cds.json, rds.json
+    gateway/envoy/      what Envoy watches: cds.json, rds.json
     gateway/rollback/   the roll back that fits the routes in force: rds.json, routes.json
 """
 

@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import pytest
+
+from huidu.control.admission import admit
+from huidu.control.golden import GoldenRun, Utterance, read_set
+from huidu.core.errors import InvalidError, RefusedError, UnavailableError
+from huidu.core.evidence import Row
+
+
+class Clock:
+    def now(self) -> float:
+        return 1.0
+
+
+class Instance:
+    """Hears what it is told to; `stable` fails a few times first, `dead` always."""
+
+    def __init__(self, failures: int):
+        self.failures = failures
+
+    def ready(self, address: str) -> bool:
+        return True
+
+    def transcribe(self, address: str, audio: Path, request_id: str) -> str:
+        if address == "stable":
+            self.failures -= 1
+        if address == "dead" or (address == "stable" and self.failures >= 0):
+            raise UnavailableError("no answer")
+        return "一零零八六"
+
+
+def gathered(run: GoldenRun) -> list[Row]:
+    assert run._thread is not None
+    run._thread.join(timeout=10)
+    return list(run.rows())
+
+
+def utterances(count: int) -> list[Utterance]:
+    return [Utterance(f"u{number}", Path("a"), "一零零八六", "s") for number in range(count)]
+
+
+def test_each_utterance_is_recognised_by_both_and_those_done_are_left_out() -> None:
+    run = GoldenRun(1, utterances(5), Instance(0), Clock())
+    run.start("stable", "candidate", frozenset({"u1", "u3"}))
+    assert [row.key for row in gathered(run)] == ["u0", "u2", "u4"]
+    assert run.rows() == ()
+    assert run.size == 5
+
+
+def test_a_candidate_that_gives_no_transcript_has_heard_nothing() -> None:
+    run = GoldenRun(1, utterances(1), Instance(0), Clock())
+    run.start("stable", "dead", frozenset())
+    (row,) = gathered(run)
+    assert (row.payload["candidate"]["errors"], row.payload["stable"]["errors"]) == (5, 0)
+
+
+def test_the_stable_version_is_asked_again_until_it_answers() -> None:
+    run = GoldenRun(1, utterances(1), Instance(2), Clock())
+    run.start("stable", "candidate", frozenset())
+    assert len(gathered(run)) == 1
+
+
+def test_a_stable_version_that_never_answers_ends_the_run_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huidu.control.golden._TRY_AGAIN_SECONDS", 0.0)
+    run = GoldenRun(1, utterances(3), Instance(10**6), Clock())
+    run.start("stable", "candidate", frozenset())
+    assert gathered(run) == []
+    assert run.failure == "the stable version gave no transcript of u0 in 20 tries"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id\taudio\n", "no column text"),
+        ("id\taudio\ttext\n", "is empty"),
+        ("id\taudio\ttext\na\tnone.wav\tx\n", "none.wav does not exist"),
+        ("id\taudio\ttext\na\ta.wav\tx\na\ta.wav\ty\n", "an id stands twice"),
+        ("id\taudio\ttext\na\ta.wav\n", "accepted: id, audio and text in each line"),
+    ],
+)
+def test_a_set_that_is_not_whole_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "a.wav").write_bytes(b"")
+    (tmp_path / "set.tsv").write_text(text)
+    with pytest.raises(InvalidError) as refused:
+        read_set(tmp_path / "set.tsv")
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_set_and_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "bytes.tsv").write_bytes(b"\xff\xfe\x00")
+    for name in ("none.tsv", "bytes.tsv"):
+        with pytest.raises(InvalidError, match="accepted"):
+            read_set(tmp_path / name)
+
+
+def test_two_versions_are_admitted_only_when_both_and_the_reserve_fit() -> None:
+    admit("v2", 400, 100, 500, 1000)
+    with pytest.raises(RefusedError, match=r"v2 is not admitted.*accepted"):
+        admit("v2", 400, 100, 501, 1000)

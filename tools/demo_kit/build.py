@@ -23,6 +23,7 @@ from model import Recognizer, Shape
 from parts import Utterance, draw_takes, render_part, render_within
 from regression import regress
 from sentences import Sentence, draw_sentences
+from steady import drop, unsteady
 from train import Example, Recipe, fit, set_normalisation, token_table
 from voices import Studio, opus_bytes
 
@@ -196,6 +197,7 @@ def main() -> None:
         write_kit(ready, arguments.work, arguments.out)
         if name == arguments.until:
             break
+    drop(arguments.out, unsteady(arguments.out))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ _APPLIED_SECONDS = 2.0
 # Without a declaration or a measurement: what a small engine with its runtime was seen to take.
 _UNKNOWN_PEAK_BYTES = 500 * 10**6
 _BRING_UP_TRIES = 600
+_ALIVE = ("running", "starting", "backoff")
 _BRING_UP_PAUSE_SECONDS = 0.1
 
 
@@ -223,8 +224,8 @@ class Controller:
         return replace(wanted, running=wanted.running | self._live.coming)
 
     def _actual(self, routes: Routes | None, wanted: Standing) -> Standing | None:
-        # What supervisord has given up is to be started again.
-        running = frozenset(name for name, process in self._live.processes.items() if process.state != "fatal")
+        # What has ended, or was given up, is to be started again.
+        running = frozenset(name for name, process in self._live.processes.items() if process.state in _ALIVE)
         elsewhere = frozenset(name for name in wanted.running if not self._version(name).managed)
         if routes is None:
             return None

@@ -9,6 +9,7 @@ import random
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -18,6 +19,9 @@ import httpx
 from huidu.demo.kit import Clip
 
 _TIMEOUT_SECONDS = 30.0
+
+# What a person does until the event says that it is time to go.
+Person = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 @dataclass(slots=True)
@@ -34,13 +38,14 @@ class Crowd:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._closing = asyncio.Event()
         self._thread = threading.Thread(target=self._loop.run_forever, name="people", daemon=True)
         self._tasks: list[asyncio.Task[None]] = []
         self._thread.start()
 
-    def let_in(self, people: Sequence[Coroutine[Any, Any, None]]) -> None:
+    def let_in(self, people: Sequence[Person]) -> None:
         async def begin() -> None:
-            self._tasks += [asyncio.create_task(person) for person in people]
+            self._tasks += [asyncio.create_task(person(self._closing)) for person in people]
 
         asyncio.run_coroutine_threadsafe(begin(), self._loop).result()
 
@@ -48,8 +53,7 @@ class Crowd:
         """Waits until everybody has gone; a request that is under way is finished first."""
 
         async def end() -> None:
-            for task in self._tasks:
-                task.cancel()
+            self._closing.set()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result()
@@ -59,21 +63,30 @@ class Crowd:
 
 def users(
     url: str, count: int, requests_per_second: float, clips: Sequence[Clip], seed: int, counted: Counted
-) -> list[Coroutine[Any, Any, None]]:
+) -> list[Person]:
     """`count` users who together make about `requests_per_second`."""
     uploads = {clip.id: _upload(clip) for clip in clips}
     mean_pause = count / requests_per_second
 
-    async def user(number: int) -> None:
+    async def user(number: int, closing: asyncio.Event) -> None:
         chance = random.Random(f"{seed}:{number}")
         cookies = SimpleCookie()
         async with httpcore.AsyncConnectionPool(max_connections=1) as connection:
-            await asyncio.sleep(chance.uniform(0, mean_pause))
-            while True:
-                await asyncio.shield(_speak(connection, url, uploads[chance.choice(clips).id], cookies, counted))
-                await asyncio.sleep(chance.expovariate(1 / mean_pause))
+            pause = chance.uniform(0, mean_pause)
+            while await _stays(closing, pause):
+                await _speak(connection, url, uploads[chance.choice(clips).id], cookies, counted)
+                pause = chance.expovariate(1 / mean_pause)
 
-    return [user(number) for number in range(count)]
+    return [partial(user, number) for number in range(count)]
+
+
+async def _stays(closing: asyncio.Event, seconds: float) -> bool:
+    """Waits; False as soon as it is time to go."""
+    try:
+        await asyncio.wait_for(closing.wait(), seconds)
+    except TimeoutError:
+        return True
+    return False
 
 
 def _upload(clip: Clip) -> tuple[str, bytes]:
@@ -119,29 +132,33 @@ async def _speak(
         counted.first_failure = counted.first_failure or failure
 
 
-async def reviewer(
+def reviewer(
     url: Callable[[], str], references: dict[str, str], per_second: float, seed: int, poll_seconds: float = 0.5
-) -> None:
-    """Listens to a random sample of all recognitions and writes down what was said.
+) -> Person:
+    """Somebody who listens to a random sample of all recognitions and writes down what was said.
 
     The sample is drawn by row number alone; version and text are not looked at. A text that was right is
     confirmed by the same words. `url` is an instance's own address.
     """
     chance = random.Random(f"{seed}:reviewer")
-    last = 0
-    async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
-        while True:
-            await asyncio.sleep(poll_seconds)
-            try:
-                page = await client.get(f"{url()}/api/v1/history", params={"purpose": "live", "limit": 100})
-                rows = [row for row in page.json()["items"] if row["id"] > last] if page.status_code == 200 else []
-                last = max([last, *(row["id"] for row in rows)])
-                for row in chance.sample(rows, min(len(rows), _at_random(per_second * poll_seconds, chance))):
-                    heard = {"corrected_text": references[row["audio_sha256"]], "corrected_by": "reviewer"}
-                    await client.patch(f"{url()}/api/v1/history/{row['id']}", json=heard)
-            except httpx.HTTPError:
-                # The instance is being replaced; a reviewer looks again later.
-                continue
+
+    async def person(closing: asyncio.Event) -> None:
+        last = 0
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
+            while await _stays(closing, poll_seconds):
+                try:
+                    page = await client.get(f"{url()}/api/v1/history", params={"purpose": "live", "limit": 100})
+                    rows = [row for row in page.json()["items"] if row["id"] > last] if page.status_code == 200 else []
+                    last = max([last, *(row["id"] for row in rows)])
+                    wanted = min(len(rows), _at_random(per_second * poll_seconds, chance))
+                    for row in chance.sample(rows, wanted):
+                        heard = {"corrected_text": references[row["audio_sha256"]], "corrected_by": "reviewer"}
+                        await client.patch(f"{url()}/api/v1/history/{row['id']}", json=heard)
+                except httpx.HTTPError:
+                    # The instance is being replaced; a reviewer looks again later.
+                    continue
+
+    return person
 
 
 def _at_random(mean: float, chance: random.Random) -> int:

@@ -63,6 +63,7 @@ _START_SECONDS = 1
 # An instance that cannot load its model takes seconds to find out.
 _INSTANCE_START_SECONDS = 5
 _PORTS_TRIED = 100
+_ENDED = ("stopped", "exited", "fatal")
 
 
 def write_configuration(places: Places, gateway: list[str], control: list[str]) -> Path:
@@ -122,32 +123,29 @@ class SupervisorRuntime:
         if not version.managed:
             return
         name = write_instance(self._places, version, address, self._max_upload_bytes)
-        self._call(lambda supervisor: supervisor.reloadConfig())
         try:
+            self._call(lambda supervisor: supervisor.reloadConfig())
             self._call(lambda supervisor: supervisor.addProcessGroup(name))
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode != Faults.ALREADY_ADDED:
-                raise UnavailableError(f"{version.name} cannot be started: {fault.faultString}") from fault
-            self._start_again(name)
+        except UnavailableError as error:
+            if not _says(error, Faults.ALREADY_ADDED):
+                raise
+            self._replace_ended(name)
 
-    def _start_again(self, name: str) -> None:
-        """Starts a process that supervisord knows and has given up."""
-        try:
-            self._call(lambda supervisor: supervisor.startProcess(name, False))
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode != Faults.ALREADY_STARTED:
-                raise UnavailableError(f"{name} cannot be started: {fault.faultString}") from fault
+    def _replace_ended(self, name: str) -> None:
+        """Begins anew, with the present configuration, what supervisord knows but no longer runs."""
+        state = self._call(lambda supervisor: supervisor.getProcessInfo(name))["statename"].lower()
+        if state in _ENDED:
+            self._call(lambda supervisor: supervisor.removeProcessGroup(name))
+            self._call(lambda supervisor: supervisor.addProcessGroup(name))
 
     def stop(self, version: str) -> None:
         name = f"{_INSTANCE}{version}"
         (self._places.run / "programs" / f"{name}.conf").unlink(missing_ok=True)
         try:
             self._call(lambda supervisor: supervisor.stopProcessGroup(name, False))
-            self._call(lambda supervisor: supervisor.removeProcessGroup(name))
-        except xmlrpc.client.Fault as fault:
-            # Still stopping: the next tick removes it.
-            if fault.faultCode not in (Faults.BAD_NAME, Faults.STILL_RUNNING):
-                raise UnavailableError(f"{version} cannot be stopped: {fault.faultString}") from fault
+        except UnavailableError as error:
+            if not _says(error, Faults.BAD_NAME):
+                raise
 
     def processes(self) -> dict[str, Process]:
         rows: list[dict[str, Any]] = self._call(lambda supervisor: supervisor.getAllProcessInfo())
@@ -166,10 +164,16 @@ class SupervisorRuntime:
         try:
             proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
             return ask(proxy.supervisor)
+        except xmlrpc.client.Fault as fault:
+            raise UnavailableError(f"supervisord refused: {fault.faultString}") from fault
         except (OSError, http.client.HTTPException) as error:
             raise UnavailableError(f"supervisord does not answer ({error}); accepted: run under `huidu up`") from error
         finally:
             transport.close()
+
+
+def _says(error: UnavailableError, code: int) -> bool:
+    return isinstance(error.__cause__, xmlrpc.client.Fault) and error.__cause__.faultCode == code
 
 
 def _process(row: dict[str, Any]) -> Process:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huidu.cli import emergency
+from huidu.cli.control_client import ask_control
 from huidu.core.errors import UnavailableError
 from huidu.core.places import Places
 from huidu.demo import figures
@@ -100,7 +100,7 @@ class Stage:
         self.config.write_text(text, encoding="utf-8")
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        return emergency.ask(self.places, method, path, body, 30.0)
+        return ask_control(self.config, method, path, body)
 
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = self.ask("GET", "/api/v1/status")

@@ -72,7 +72,8 @@ def users(
         chance = random.Random(f"{seed}:{number}")
         cookies = SimpleCookie()
         async with httpcore.AsyncConnectionPool(max_connections=1) as connection:
-            pause = chance.uniform(0, mean_pause)
+            # From the first on, pauses are as they always are: nobody rushes in when the doors open.
+            pause = chance.expovariate(1 / mean_pause)
             while await _stays(closing, pause):
                 await _speak(connection, url, uploads[chance.choice(clips).id], cookies, counted)
                 pause = chance.expovariate(1 / mean_pause)

@@ -49,9 +49,9 @@ versions:
 stable: {stable}
 plan:
   - golden: {{set: {golden}, undecided: go_on}}
-  - {{share: 5%, for: 15s}}
-  - {{share: 20%, for: 20s}}
-  - {{share: 50%, for: 30s}}
+  - {{share: 5%, for: 12s}}
+  - {{share: 20%, for: 18s}}
+  - {{share: 50%, for: 28s}}
   - {{share: 100%, for: 6s}}
 guards:
   errors:   {{fail_above: +0pp, at_most: +5pp}}

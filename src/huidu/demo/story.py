@@ -99,6 +99,11 @@ class Stage:
         )
         self.config.write_text(text, encoding="utf-8")
 
+    def plan_text(self) -> str:
+        """The part of the configuration that decides: the plan, the guards and the two error probabilities."""
+        text = self.config.read_text(encoding="utf-8")
+        return text[text.index("plan:") :].rstrip()
+
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         return ask_control(self.config, method, path, body)
 
@@ -162,6 +167,7 @@ def _up(stage: Stage, keep: bool, narrator: Narrator) -> Iterator[None]:
     command = [sys.executable, "-m", "huidu", "up", "--config", str(stage.config)]
     process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     narrator.say(f"data and logs: {stage.folder}")
+    narrator.say(stage.plan_text())
     finished = False
     try:
         _await_ready(stage, process)

@@ -1,6 +1,6 @@
 """How good the verdicts are at the size of the demo: simulated releases with known truth.
 
-    .venv/bin/python tests/bench/verdicts.py --runs 500 --stages 15,15,20 --reviews 12
+    .venv/bin/python tests/bench/verdicts.py --runs 500 --stages 12,18,28 --reviews 24
 
 Users stick to their version by bucket; users draw audios at random from a pool; reviewers correct recognitions
 drawn at random, whatever their version; one audio counts once per version and release.
@@ -217,15 +217,15 @@ def report(name: str, tolds: list[Told]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=300)
-    parser.add_argument("--stages", default="15,15,20", help="seconds at 5, 20 and 50 %%")
-    parser.add_argument("--reviews", type=float, default=12.0, help="texts corrected per second")
-    parser.add_argument("--audios", type=int, default=480)
-    parser.add_argument("--errors", type=float, default=0.03)
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--stages", default="12,18,28", help="seconds at 5, 20 and 50 %%")
+    parser.add_argument("--reviews", type=float, default=24.0, help="texts corrected per second")
+    parser.add_argument("--audios", type=int, default=559)
+    parser.add_argument("--errors", type=float, default=0.05)
     parser.add_argument("--latency", type=float, default=2.0)
-    parser.add_argument("--cer", type=float, default=0.02)
-    parser.add_argument("--cer-fail", type=float, default=0.0, help="fail_above of cer")
-    parser.add_argument("--numerals", type=float, default=0.05)
+    parser.add_argument("--cer", type=float, default=0.05)
+    parser.add_argument("--cer-fail", type=float, default=0.03, help="fail_above of cer")
+    parser.add_argument("--numerals", type=float, default=0.12)
     parser.add_argument("--certify-all", action="store_true", help="every stage's end certifies, not only the last's")
     parser.add_argument("--only", choices=list(VERSIONS))
     asked = parser.parse_args()

@@ -15,7 +15,7 @@ from huidu.control.admission import admit
 from huidu.control.decide import Gathered, View, decide, entered, remembered
 from huidu.control.golden import GoldenRun, read_set
 from huidu.core.audience import Audience
-from huidu.core.errors import RefusedError, UnavailableError, unknown_name
+from huidu.core.errors import InvalidError, RefusedError, UnavailableError, unknown_name
 from huidu.core.plan import Golden, Plan, Rules
 from huidu.core.record import Happening, Outcome, Record
 from huidu.core.release import (
@@ -185,10 +185,18 @@ class Controller:
             # Somebody said to go on: what is missing is tried again.
             live.golden = None
         if in_golden and live.golden is None and release is not None and isinstance(release.stage, Golden):
-            utterances = read_set(Path(release.stage.set))
-            live.golden = GoldenRun(release.id, utterances, self._parts.instance, self._parts.clock)
+            live.golden = self._golden_run(release, Path(release.stage.set))
             done = frozenset(row.key for row in self.view.golden)
             live.golden.start(fleet.address(release.stable), fleet.address(release.candidate), done)
+
+    def _golden_run(self, release: Release, path: Path) -> GoldenRun:
+        """The run of a set; one that fails at once where the set has gone since the release began."""
+        try:
+            return GoldenRun(release.id, read_set(path), self._parts.instance, self._parts.clock)
+        except InvalidError as error:
+            run = GoldenRun(release.id, [], self._parts.instance, self._parts.clock)
+            run.failure = str(error)
+            return run
 
     def _note_memory(self, found: Gathered) -> None:
         grown = {

@@ -350,6 +350,9 @@ def test_a_release_can_go_all_the_way_by_hand_and_back_by_one_command(up: Instal
         until(lambda: up.routes()["stable"] == "v2")
         back = json.loads(up.huidu("rollback", "--json").stdout)
         assert (back["to"], back["from"], back["applied"], back["by"]) == ("v1", "v2", True, "control")
+        # At once again, while its process may still run, or be about to end.
+        up.into_share()
+        assert up.huidu("rollback").returncode == 0
     assert users.failures == []
     assert up.status()["stable"] == "v1"
     until(lambda: "v2" not in up.status()["versions"])

@@ -1,6 +1,8 @@
 """`huidu demo`: the whole story on this machine."""
 
 import json
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +25,8 @@ def demo(
     from huidu.demo.narrator import Narrator, table
     from huidu.demo.story import play
 
+    # Asked to end, it ends what it started: Python alone would leave that running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with Narrator() as narrator:
         found = play(read_kit(kit or shipped()), seed, keep, narrator)
     if as_json:

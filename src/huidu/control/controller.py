@@ -488,7 +488,10 @@ class Controller:
         live = standing(fleet).running
         known = dict(fleet.addresses)
         taken = frozenset(address for name, address in known.items() if name in live and name != version)
-        if version in live and version in known and not fresh:
+        process = self._live.processes.get(version)
+        # One that was just left may still run: its process keeps its port, whatever the state says.
+        runs = version in live or (process is not None and process.state in _ALIVE)
+        if runs and version in known and not fresh:
             return fleet
         host, first = self.config.first_address
         return placed(fleet, version, self._parts.runtime.free_address(host, first, taken))

@@ -29,9 +29,9 @@ from huidu.demo.people import Counted, Crowd, reviewer, users
 USERS = 420
 REQUESTS_PER_SECOND = 40.0
 REVIEWS_PER_SECOND = 24.0
-GOLDEN_SIZE = 120
+GOLDEN_SIZE = 100
 # An act that has not ended by then ends undecided.
-ACT_SECONDS = 130.0
+ACT_SECONDS = 180.0
 
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.25

@@ -122,5 +122,5 @@ def test_transcripts_are_what_sherpa_alone_makes_of_the_same_audio(history: list
             stream.accept_waveform(rate, samples)
             alone.decode_stream(stream)
             same += stream.result.text == row["raw_text"]
-        # sherpa-onnx dithers at random: a clip in some hundreds decodes differently from one time to the next.
-        assert same >= len(sample) - 2
+        # sherpa-onnx dithers at random; the kit's clips were chosen to bear it, but chance may still strike one.
+        assert same >= len(sample) - 1

@@ -12,12 +12,17 @@ from huidu.core.errors import HuiduError, InvalidError, UnavailableError
 from huidu.core.version import Version
 
 if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
     from huidu.recognition.transcribe import Limits
 
 # The proxy in front keeps idle connections for 60 s: it must be the one that closes them, or a request meets a
 # connection that is just being closed.
 _KEEP_ALIVE_S = 75
 _SHUTDOWN_S = 10
+# Half a minute of audio at 16 kHz: live clients send less than a second at a time.
+_MESSAGE_BYTES = 1 << 20
 # One slow recording must not hold up the others; more threads than cores help nobody.
 DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
 # Seconds of waiting for a small model: enough for the moment in which another process starts beside it.
@@ -79,6 +84,29 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def server_config(app: "FastAPI") -> "uvicorn.Config":
+    """How an instance's application is served."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=_MESSAGE_BYTES,
+        # A client that is silently gone keeps its stream for 40 s; a proxy sees something every 20 s.
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
+        # Samples hardly get smaller, and a small message could become a large one.
+        ws_per_message_deflate=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+    )
+
+
 def _run(version: Version, data: Path, limits: "Limits", listener: socket.socket) -> None:
     import uvicorn
 
@@ -90,18 +118,7 @@ def _run(version: Version, data: Path, limits: "Limits", listener: socket.socket
         failures.append(error)
         server.should_exit = True
 
-    config = uvicorn.Config(
-        wire.instance_app(version, data, limits, on_failure=stop),
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_SHUTDOWN_S,
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(wire.instance_app(version, data, limits, on_failure=stop)))
     host, port = listener.getsockname()[:2]
     print(f"version {version.name} on http://{host}:{port}, loading {version.model}", file=sys.stderr, flush=True)
     try:

@@ -29,13 +29,20 @@ from huidu.recognition.schemas import (
     text_of,
     transcript,
 )
+from huidu.recognition.stream import StreamLimits, Streams, stream_routes
 from huidu.recognition.transcribe import Asked, InstanceInfo, Limits, Service
 
 _MAX_FILENAME = 200
 _ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (400, 404, 413, 503)}
 
 
-def create_app(service: Service, history: History, info: InstanceInfo, limits: Limits) -> FastAPI:
+def create_app(
+    service: Service,
+    history: History,
+    info: InstanceInfo,
+    limits: Limits,
+    stream_limits: StreamLimits = StreamLimits(),
+) -> FastAPI:
     """The application; `service` is started and stopped with it."""
 
     @asynccontextmanager
@@ -53,6 +60,7 @@ def create_app(service: Service, history: History, info: InstanceInfo, limits: L
     _add_openai(app, service, info)
     _add_operations(app, service, info)
     app.include_router(history_routes(history))
+    app.include_router(stream_routes(Streams(service, info.version, stream_limits)))
     return app
 
 

@@ -41,10 +41,10 @@ _FAMILIES = {
     503: "unavailable",
 }
 # The recognition faces by path: these are counted in the metrics.
-_FACES = {"/v1/audio/transcriptions": "openai", "/api/v1/transcribe": "api"}
-# Everybody's history and the metrics are no user's business. They are refused here and not in the gateway, because
-# here the path is decoded and no way of writing it leads round.
-_FOR_OPERATORS = ("/api/v1/history", "/metrics")
+_FACES = {"/v1/audio/transcriptions": "openai", "/api/v1/transcribe": "api", "/ws/stream-transcribe": "stream"}
+# Everybody's history, the metrics and a drain are no user's business. They are refused here and not in the gateway,
+# because here the path is decoded and no way of writing it leads round.
+_FOR_OPERATORS = ("/api/v1/history", "/api/v1/drain", "/metrics")
 _MARKS_OF_A_GATEWAY = frozenset({"x-huidu-unit", "x-envoy-attempt-count", "x-forwarded-for"})
 
 
@@ -65,6 +65,9 @@ class Border:
         self._max_upload_bytes = max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -97,6 +100,20 @@ class Border:
             if not started:
                 detail = f"an internal error; the log knows it as {error_id}"
                 await error_response(scope["path"], 500, detail)(scope, receive, send_tagged)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        origin = scope["huidu.origin"] = origin_of(Headers(scope=scope), uuid.uuid4().hex)
+
+        async def send_tagged(message: Message) -> None:
+            if message["type"] in ("websocket.accept", "websocket.http.response.start"):
+                tags = MutableHeaders(raw=list(message.get("headers", ())))
+                tags["x-request-id"], tags["x-huidu-version"] = origin.request_id, self._version
+                message["headers"] = tags.raw
+                if face := _FACES.get(scope["path"]):
+                    self._service.metrics.answered(face, message.get("status", 101))
+            await send(message)
+
+        await self._app(scope, receive, send_tagged)
 
     def _limited(self, headers: Headers, receive: Receive) -> Receive:
         """`receive`, counting; raises `TooLargeError` at once where the length is announced, else while it comes."""

@@ -14,6 +14,12 @@ _Tag = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_
 _Language = Annotated[_Tag | None, _Optional]
 
 
+def _lines(value: object) -> object:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return "\n".join(value)
+    return value
+
+
 class FieldError(InvalidError):
     """A field of a request is wrong. `field` is its name."""
 
@@ -38,6 +44,30 @@ class OpenAIForm(BaseModel):
     prompt: str = Field(default="", max_length=20_000)
     response_format: Annotated[Literal["json", "text"] | None, _Optional] = None
     stream: Annotated[Literal["false", "False", "0"] | None, _Optional] = None
+
+
+class StreamStart(BaseModel):
+    """The first message of a stream. `hotwords` is one text with one on each line, or a list."""
+
+    type: Literal["start"]
+    sample_rate_hz: int = Field(ge=8_000, le=48_000, strict=True)
+    language: _Language = None
+    hotwords: Annotated[str, BeforeValidator(_lines)] = Field(default="", max_length=20_000)
+    itn: bool | None = None
+
+
+class Move(BaseModel):
+    """What a drain does with the streams that are open: each is moved at its next pause."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    streams: Literal["move"]
+
+
+class OpenStreams(BaseModel):
+    """`streams` is how many are open, or were asked to move."""
+
+    streams: int
 
 
 class Transcript(BaseModel):
@@ -118,7 +148,7 @@ class ErrorBody(BaseModel):
 Form = TypeVar("Form", bound=BaseModel)
 
 
-def read_form(shape: type[Form], fields: Mapping[str, str]) -> Form:
+def read_form(shape: type[Form], fields: Mapping[str, object]) -> Form:
     """The text fields in their shape; raises `FieldError`."""
     try:
         return shape.model_validate(fields)

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from huidu.core.errors import HuiduError, UnavailableError
 from huidu.ports import Audio, AudioReader, Engine, History, Recognition
@@ -18,6 +18,7 @@ from huidu.recognition.origin import Origin
 from huidu.recognition.warm import clips
 
 _log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,14 @@ class Asked:
     language: str | None = None
     hotwords: tuple[str, ...] = ()
     options: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the engine heard in one audio, and how long that took."""
+
+    text: str
+    decode_ms: float
 
 
 class GoneError(HuiduError):
@@ -110,20 +119,45 @@ class Service:
         if self._depth >= self._limits.workers + self._limits.queue_limit:
             raise UnavailableError(f"the queue is full ({self._limits.queue_limit} wait); come again in a second")
 
+    @property
+    def idle(self) -> bool:
+        """Whether a recognition that came now would begin at once."""
+        return self._depth < self._limits.workers
+
     async def transcribe(self, asked: Asked, origin: Origin, gone: threading.Event) -> Recognition:
         """The stored recognition. Once `gone` is set nobody waits for it any more: it is not begun, or unanswered.
 
         Raises `InvalidError` for audio that is none, `UnavailableError` when it cannot be done now, `GoneError`.
         """
         self.admit()
-        created = self._clock()
+        return await self._queued(self._recognise, asked, origin, self._clock(), gone)
+
+    async def hear(self, audio: Audio, hotwords: tuple[str, ...]) -> Heard:
+        """What is said in a piece of a stream; nothing is recorded. It waits its turn and is never refused.
+
+        The caller was admitted when its stream began, and asks for one piece at a time. Cancelled while it waits, it
+        is not begun. Raises `UnavailableError` when it cannot be done now.
+        """
+        self.require_ready()
+        return await self._queued(self._hear, audio, hotwords)
+
+    def blank(self, origin: Origin, filename: str) -> Recognition:
+        """The row of a recognition that begins now, with nothing heard yet."""
+        return self._row(origin, self._clock(), filename, hashlib.sha256().hexdigest())
+
+    async def record(self, row: Recognition) -> Recognition:
+        """Stores the row of a stream. Raises `UnavailableError`."""
+        # Not in the pool of the decoders: the row of a stream that has ended should not wait behind recognitions.
+        return replace(row, id=await asyncio.to_thread(self._history.add, row))
+
+    async def _queued(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
         with self._depth_lock:
             self._depth += 1
-        job = self._pool.submit(self._recognise, asked, origin, created, gone)
+        job = self._pool.submit(work, *arguments)
         job.add_done_callback(self._leave)
         return await asyncio.wrap_future(job)
 
-    def _leave(self, _job: Future[Recognition]) -> None:
+    def _leave(self, _job: Future[Any]) -> None:
         with self._depth_lock:
             self._depth -= 1
 
@@ -156,6 +190,18 @@ class Service:
         asked.file.seek(0)
         audio = self._reader.read(asked.file, asked.filename)
         return self._decode(self._engine, audio, row, (*self._hotwords, *asked.hotwords), gone)
+
+    def _hear(self, audio: Audio, hotwords: tuple[str, ...]) -> Heard:
+        assert self._engine is not None
+        started = time.perf_counter()
+        try:
+            text = self._engine.transcribe(audio, (*self._hotwords, *hotwords))
+        except Exception as error:
+            self.metrics.failed(type(error).__name__)
+            raise
+        took_s = time.perf_counter() - started
+        self.metrics.decoded(audio.seconds, took_s)
+        return Heard(text, took_s * 1000)
 
     def _decode(
         self, engine: Engine, audio: Audio, row: Recognition, hotwords: tuple[str, ...], gone: threading.Event

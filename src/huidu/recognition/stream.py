@@ -1,0 +1,467 @@
+"""Streams: a WebSocket takes audio while it is spoken, and gives text at each pause.
+
+One task reads the socket all the time and puts what came into a bounded inbox; another takes it out, finds the
+utterances and has them recognised by the service, one at a time. A stream that is to move ends at its next boundary
+with a close code of its own: what was said before has been answered, and the client sends the rest to whoever takes
+its next connection. Because nothing is carried over a boundary, that gives the same text.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+import numpy as np
+import orjson
+from fastapi import APIRouter
+from starlette.types import Message
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from huidu.core.errors import HuiduError, InvalidError, UnavailableError
+from huidu.ports import Audio, Recognition
+from huidu.recognition.border import error_response
+from huidu.recognition.schemas import Move, OpenStreams, StreamStart, read_form
+from huidu.recognition.transcribe import Heard, Service
+from huidu.recognition.utterances import Passage, Utterances
+
+_log = logging.getLogger(__name__)
+
+PATH = "/ws/stream-transcribe"
+MOVED = 4012
+MOVED_REASON = "moved: connect again"
+_SAMPLE_BYTES = 2
+_FULL_SCALE = np.float32(32768)
+# A partial result is made of at least so much new audio, and of several times what the last one took to make: the
+# final result, which waits for it, must not come much later because of it.
+_PARTIAL_S = 1.0
+_PARTIAL_COST = 4
+# Between two pieces of this length the event loop sees to the other streams.
+_PIECE_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """At most `max_streams` are open; `queue_seconds` of audio may wait in each.
+
+    The start message comes within `start_seconds`, and then something at least every `idle_seconds`. A stream that is
+    to move does so within `move_seconds`, even when its audio has stopped coming in the middle of a word.
+    """
+
+    max_streams: int = 64
+    queue_seconds: float = 60
+    start_seconds: float = 10
+    idle_seconds: float = 120
+    move_seconds: float = 30
+
+
+class OverloadError(UnavailableError):
+    """More comes than can be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    family: str
+    close_code: int
+
+
+# How each family of errors is told; looked up along the class hierarchy.
+_FAILURES: dict[type[HuiduError], _Failure] = {
+    InvalidError: _Failure("invalid", 1008),
+    OverloadError: _Failure("unavailable", 1013),
+    UnavailableError: _Failure("unavailable", 1011),
+}
+_INTERNAL = _Failure("internal", 1011)
+
+
+class Streams:
+    """The open streams of an instance."""
+
+    def __init__(self, service: Service, version: str, limits: StreamLimits) -> None:
+        self._service = service
+        self._version = version
+        self._limits = limits
+        self._open: set[_Stream] = set()
+
+    @property
+    def count(self) -> int:
+        return len(self._open)
+
+    def move(self) -> int:
+        """Asks every stream that is open now to move at its next boundary; how many these are."""
+        for stream in self._open:
+            stream.move()
+        return len(self._open)
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Serves one stream to its end.
+
+        What cannot be taken is refused before the socket opens, with status 503: then a gateway can still ask
+        another instance.
+        """
+        try:
+            self._service.admit()
+            if len(self._open) >= self._limits.max_streams:
+                raise OverloadError(
+                    f"no more than {self._limits.max_streams} streams are accepted at a time; come again in a second"
+                )
+        except UnavailableError as error:
+            await socket.send_denial_response(error_response(PATH, 503, str(error)))
+            return
+        stream = _Stream(socket, self._service, self._version, self._limits)
+        self._open.add(stream)
+        try:
+            await stream.serve()
+        except WebSocketDisconnect:
+            pass  # nobody is left to be told anything
+        finally:
+            self._open.discard(stream)
+
+
+def stream_routes(streams: Streams) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.websocket(PATH)
+    async def stream_transcribe(socket: WebSocket) -> None:
+        await streams.serve(socket)
+
+    @routes.get("/api/v1/drain", tags=["operation"])
+    async def open_streams() -> OpenStreams:
+        """How many streams are open."""
+        return OpenStreams(streams=streams.count)
+
+    @routes.post("/api/v1/drain", tags=["operation"])
+    async def drain(_: Move) -> OpenStreams:
+        """Moves every open stream away at its next pause; how many were asked to. Later ones are not affected."""
+        return OpenStreams(streams=streams.move())
+
+    return routes
+
+
+class _Inbox:
+    """What came over the socket and was not worked on yet. `news` is set with every change."""
+
+    def __init__(self, limits: StreamLimits) -> None:
+        self._limits = limits
+        self._max_bytes = 0
+        self.news = asyncio.Event()
+        self.start: StreamStart | None = None
+        self.audio = bytearray()
+        self.stopped = False
+
+    async def fill(self, receive: Callable[[], Awaitable[Message]]) -> NoReturn:
+        """Reads the socket. Raises `WebSocketDisconnect` when it closes, and the error of anything wrong that comes."""
+        while True:
+            try:
+                async with asyncio.timeout(self._patience_s()):
+                    message = await receive()
+            except TimeoutError:
+                wanted = "audio, or stop" if self.start else "a start message"
+                raise InvalidError(
+                    f"nothing came for {self._patience_s():g} s; accepted: {wanted} within that"
+                ) from None
+            self._take(message)
+            self.news.set()
+
+    def take_audio(self, max_bytes: int) -> bytes:
+        """The first whole samples that wait."""
+        whole = min(len(self.audio) // _SAMPLE_BYTES * _SAMPLE_BYTES, max_bytes)
+        taken = bytes(self.audio[:whole])
+        del self.audio[:whole]
+        return taken
+
+    @property
+    def has_samples(self) -> bool:
+        return len(self.audio) >= _SAMPLE_BYTES
+
+    def _patience_s(self) -> float | None:
+        if self.stopped:
+            return None
+        return self._limits.idle_seconds if self.start else self._limits.start_seconds
+
+    def _take(self, message: Message) -> None:
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1006))
+        if (audio := message.get("bytes")) is not None:
+            self._take_audio(audio)
+        else:
+            self._take_text(message["text"])
+
+    def _take_audio(self, audio: bytes) -> None:
+        if self.start is None:
+            raise InvalidError('audio came before the start message; accepted first: {"type": "start", ...}')
+        if self.stopped:
+            raise InvalidError("audio came after stop; accepted: a new connection")
+        if len(self.audio) + len(audio) > self._max_bytes:
+            raise OverloadError(
+                f"audio comes faster than it is recognised; accepted: at most {self._limits.queue_seconds:g} s ahead"
+            )
+        self.audio += audio
+
+    def _take_text(self, text: str) -> None:
+        try:
+            said = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise InvalidError(
+                f"a text message is not JSON ({error}); accepted: start and stop as JSON, audio as binary"
+            ) from error
+        kind = said.get("type") if isinstance(said, dict) else None
+        if kind == "start" and self.start is None:
+            self.start = read_form(StreamStart, said)
+            self._max_bytes = int(self._limits.queue_seconds * self.start.sample_rate_hz) * _SAMPLE_BYTES
+        elif kind == "stop" and self.start is not None and not self.stopped:
+            self.stopped = True
+        else:
+            accepted = "start" if self.start is None else "nothing more" if self.stopped else "audio and stop"
+            raise InvalidError(f"a message of type {str(kind)[:40]!r} is not accepted now; accepted: {accepted}")
+
+
+class _Stream:
+    """One open stream."""
+
+    def __init__(self, socket: WebSocket, service: Service, version: str, limits: StreamLimits) -> None:
+        self._socket = socket
+        self._service = service
+        self._version = version
+        self._limits = limits
+        self._origin = socket.scope["huidu.origin"]
+        self._inbox = _Inbox(limits)
+        self._move_by: float | None = None
+        self._work: _Work | None = None
+
+    def move(self) -> None:
+        if self._move_by is None:
+            self._move_by = asyncio.get_running_loop().time() + self._limits.move_seconds
+            self._inbox.news.set()
+
+    async def serve(self) -> None:
+        await self._socket.accept()
+        code, reason = await self._answer()
+        with contextlib.suppress(RuntimeError):  # closed already, see `_send`
+            await self._socket.close(code, reason)
+
+    async def _answer(self) -> tuple[int, str]:
+        """Answers until the stream ends, and records it; how to close the socket."""
+        try:
+            moved = await self._converse_while_reading()
+            await self._record(None)
+        except WebSocketDisconnect:
+            await self._record_or_log(None)
+            raise
+        except HuiduError as error:
+            return await self._fail(error)
+        except Exception as error:
+            error_id = uuid.uuid4().hex
+            _log.exception("internal error %s in stream %s", error_id, self._origin.request_id)
+            return await self._fail(error, f"an internal error; the log knows it as {error_id}")
+        if moved:
+            return MOVED, MOVED_REASON
+        await self._send({"type": "done"})
+        return 1000, ""
+
+    async def _fail(self, error: Exception, detail: str | None = None) -> tuple[int, str]:
+        failure = next((_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES), _INTERNAL)
+        detail = detail or " ".join(str(error).split())
+        await self._record_or_log(detail)
+        await self._send({"type": "error", "error": failure.family, "detail": detail})
+        return failure.close_code, ""
+
+    async def _converse_while_reading(self) -> bool:
+        """As `_converse`, until something wrong comes, which ends it at once."""
+        tasks = asyncio.create_task(self._converse()), asyncio.create_task(self._inbox.fill(self._socket.receive))
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return next(task for task in tasks if task in done).result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _converse(self) -> bool:
+        """Works on what comes until it ends; whether the stream is to move."""
+        while True:
+            self._inbox.news.clear()
+            if self._must_move():
+                return True
+            if self._work is None:
+                if self._inbox.start is None:
+                    await self._news()
+                else:
+                    await self._begin(self._inbox.start)
+            elif self._inbox.has_samples:
+                self._work.feed(self._inbox.take_audio(self._work.piece_bytes))
+                while await self._work.finish_next():
+                    if self._is_moving:
+                        return True
+                # The reader and other streams have their turn, however much waits here.
+                await asyncio.sleep(0)
+            elif self._inbox.stopped:
+                await self._work.end()
+                return False
+            elif self._work.wants_partial():
+                await self._work.partial()
+            else:
+                await self._news()
+
+    @property
+    def _is_moving(self) -> bool:
+        # After stop the little that is left is done here.
+        return self._move_by is not None and not self._inbox.stopped
+
+    def _must_move(self) -> bool:
+        """Whether this is the moment to move: nothing is pending, or it has been for too long."""
+        if not self._is_moving:
+            return False
+        assert self._move_by is not None
+        late = asyncio.get_running_loop().time() >= self._move_by
+        return late or self._work is None or not self._work.in_speech
+
+    async def _news(self) -> None:
+        """Waits until something has changed, or until the stream must move."""
+        try:
+            async with asyncio.timeout_at(self._move_by):
+                await self._inbox.news.wait()
+        except TimeoutError:
+            pass
+
+    async def _begin(self, start: StreamStart) -> None:
+        row = self._service.blank(self._origin, "stream")
+        hotwords = tuple(word for line in start.hotwords.splitlines() if (word := line.strip()))
+        row = replace(row, language=start.language, hotwords="\n".join(hotwords) or None)
+        self._work = _Work(self._service, start.sample_rate_hz, hotwords, row, self._send)
+        await self._send({"type": "started", "version": self._version, "request_id": self._origin.request_id})
+
+    async def _record(self, error: str | None) -> None:
+        """Stores the row of this stream, once; a stream that never began has none."""
+        work, self._work = self._work, None
+        if work is not None:
+            await self._service.record(work.row(error))
+
+    async def _record_or_log(self, error: str | None) -> None:
+        """As `_record`, where something else went wrong first and is what the client must hear of."""
+        try:
+            await self._record(error)
+        except HuiduError:
+            _log.exception("the stream %s could not be recorded", self._origin.request_id)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        try:
+            await self._socket.send_text(orjson.dumps(message).decode())
+        except RuntimeError as error:
+            # The server's word for a socket that it has closed itself, as after a message over its limit.
+            raise WebSocketDisconnect from error
+
+
+class _Work:
+    """The recognition of one stream: passages in, messages out, and the row that is left of it."""
+
+    def __init__(
+        self,
+        service: Service,
+        sample_rate_hz: int,
+        hotwords: tuple[str, ...],
+        row: Recognition,
+        send: Callable[[dict[str, Any]], Awaitable[None]],
+    ) -> None:
+        self._service = service
+        self._rate_hz = sample_rate_hz
+        self._hotwords = hotwords
+        self._row = row
+        self._send = send
+        self._utterances = Utterances(sample_rate_hz)
+        self._texts: list[str] = []
+        self._decode_ms = 0.0
+        self._done_samples = 0
+        self._digest = hashlib.sha256()
+        self._next_partial_sample = 0
+        self._last_partial = ""
+
+    @property
+    def in_speech(self) -> bool:
+        """Whether something was said that no final result holds yet."""
+        return self._utterances.in_speech
+
+    @property
+    def piece_bytes(self) -> int:
+        return _PIECE_S * self._rate_hz * _SAMPLE_BYTES
+
+    def feed(self, audio: bytes) -> None:
+        self._utterances.feed(np.frombuffer(audio, "<i2"))
+
+    async def finish_next(self) -> bool:
+        """Answers the next passage in what was fed; False when its boundary is not there yet."""
+        passage = self._utterances.next()
+        if passage is not None:
+            await self._finish(passage)
+        return passage is not None
+
+    async def end(self) -> None:
+        """Finishes what is left. An odd last byte is half a sample, and no audio."""
+        await self._finish(self._utterances.rest())
+
+    def wants_partial(self) -> bool:
+        pending = self._utterances.pending()
+        due = max(self._next_partial_sample, pending.start_sample + int(_PARTIAL_S * self._rate_hz))
+        return pending.speech_from is not None and pending.end_sample >= due and self._service.idle
+
+    async def partial(self) -> None:
+        """Sends what the utterance sounds like so far, where that has changed."""
+        pending = self._utterances.pending()
+        heard = await self._hear(pending)
+        pause_s = max(_PARTIAL_S, _PARTIAL_COST * heard.decode_ms / 1000)
+        self._next_partial_sample = pending.end_sample + int(pause_s * self._rate_hz)
+        if heard.text and heard.text != self._last_partial:
+            self._last_partial = heard.text
+            await self._send({"type": "partial", "text": heard.text, **self._place(pending)})
+
+    def row(self, error: str | None) -> Recognition:
+        """The row as it stands: of the audio that final results were sent for."""
+        return replace(
+            self._row,
+            raw_text=join(self._texts),
+            audio_seconds=self._done_samples / self._rate_hz,
+            decode_ms=self._decode_ms,
+            audio_sha256=self._digest.hexdigest(),
+            answered=self._row.purpose == "live" and (error is None or any(self._texts)),
+            status="done" if error is None else "error",
+            error=error and error[:500],
+        )
+
+    async def _finish(self, passage: Passage) -> None:
+        """Sends the final result of a passage; an empty one where nothing is said in it, without recognising it."""
+        text = ""
+        if passage.speech_from is not None:
+            heard = await self._hear(passage)
+            text = heard.text
+            self._decode_ms += heard.decode_ms
+        elif not len(passage.samples):
+            return
+        await self._send({"type": "final", "text": text, **self._place(passage)})
+        self._texts.append(text)
+        self._done_samples = passage.end_sample
+        self._digest.update(passage.samples.astype("<i2").tobytes())
+        self._last_partial = ""
+
+    async def _hear(self, passage: Passage) -> Heard:
+        audio = Audio(passage.speech.astype(np.float32) / _FULL_SCALE, self._rate_hz)
+        return await self._service.hear(audio, self._hotwords)
+
+    def _place(self, passage: Passage) -> dict[str, float]:
+        return {
+            "start_sample": passage.start_sample,
+            "end_sample": passage.end_sample,
+            "start_seconds": passage.start_sample / self._rate_hz,
+            "end_seconds": passage.end_sample / self._rate_hz,
+        }
+
+
+def join(texts: list[str]) -> str:
+    """One text of several. A space is put where two words of letters would grow together, as in English."""
+    joined = ""
+    for text in filter(None, texts):
+        grows = bool(joined) and joined[-1].isascii() and text[0].isascii()
+        joined += f" {text}" if grows else text
+    return joined

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,17 @@ def test_an_emergency_imports_only_the_standard_library(command: str, tmp_path: 
     assert exit_code == 1
     assert done.stderr.count("\n") == 1
     assert "accepted" in done.stderr or "gone back to" in done.stderr
+
+
+def test_status_shows_alarms_beside_the_guards() -> None:
+    found: dict[str, Any] = {
+        "stable": "v1", "candidate": None, "guards": {}, "versions": {}, "differences": [], "control": "answers",
+        "alarms": [{"alarm": "sample_ratio_mismatch", "reason": "12 of 480 users", "reason_zh": "", "numbers": {}}],
+    }  # fmt: skip
+    assert "alarm      sample_ratio_mismatch: 12 of 480 users" in emergency.status_text(found).splitlines()
+    # As an older control has left it.
+    del found["alarms"]
+    assert "alarm" not in emergency.status_text(found)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ The order matters: a roll back done without control is adopted before anything e
 then the release moves by at most one step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
+from huidu.core.assignment import SAMPLE_RATIO_MISMATCH, mismatch
 from huidu.core.evidence import Kind, Observation, Row, Sums, blocks, crash_row, fold, text_row
 from huidu.core.looks import Look, due
 from huidu.core.plan import Golden, Measure, Share, Undecided
@@ -23,6 +25,7 @@ ADMISSION_SECONDS = 180.0
 # A client that went away before this had no reason to complain of slowness.
 PATIENCE_MS = 30_000.0
 
+_PART_ROWS = 500
 _ONCE = (Kind.TEXT, Kind.GOLDEN, Kind.CRASH, Kind.BAD)
 
 
@@ -55,9 +58,12 @@ class Gathered:
     golden_failure: str | None = None
 
 
-def remembered(fleet: Fleet, watch: Watch, rows: list[Row]) -> View:
+def remembered(fleet: Fleet, watch: Watch, rows: Iterable[Row]) -> View:
     """The view that stored state and evidence stand for: control starts with it."""
-    return _with_rows(View(fleet, watch), tuple(rows))
+    view, left = View(fleet, watch), iter(rows)
+    while part := tuple(islice(left, _PART_ROWS)):
+        view = _with_rows(view, part)
+    return view
 
 
 def decide(view: View, found: Gathered) -> tuple[View, Record]:
@@ -66,36 +72,39 @@ def decide(view: View, found: Gathered) -> tuple[View, Record]:
         return _adopt(view, found)
     release = view.fleet.release
     if release is None:
-        return view, Record(checkpoint=found.checkpoint)
+        return view, Record(late=_late_rows(view.fleet, found), checkpoint=found.checkpoint)
     view, rows = _gain(view, release, found)
+    view, alarmed = _mismatched(view, release, found.now)
     moved, event, looked, outcome = _move(view, release, found)
     happenings = tuple(
         happening
-        for happening in (looked, _happening(release, moved.fleet, event, found.now, outcome))
+        for happening in (alarmed, looked, _happening(release, moved.fleet, event, found.now, outcome))
         if happening is not None
     )
     after = moved.fleet.release or _ended(release, outcome, found.now)
     record = Record(after, moved.watch, outcome, happenings=happenings, evidence=rows, checkpoint=found.checkpoint)
-    return moved, record
+    return moved, replace(record, late=_late_rows(view.fleet, found))
 
 
 def _adopt(view: View, found: Gathered) -> tuple[View, Record]:
     """Takes over a roll back that was done without control."""
     release = view.fleet.release
     fleet = replace(view.fleet, fence=found.fence)
+    late = _late_rows(fleet, found)
     if release is not None:
+        view, rows = _gain(view, release, found)
         ended = advance(release, Event.FENCED, found.now)
         outcome = Outcome("rolled_back", release.stage_name, None, "rolled back while control did not answer")
         happening = Happening(release.id, found.now, "fenced", {"fence": found.fence})
-        record = Record(ended, view.watch, outcome, happenings=(happening,), checkpoint=found.checkpoint)
-        return replace(view, fleet=settled(fleet, ended)), record
+        record = Record(ended, view.watch, outcome, happenings=(happening,), evidence=rows, late=late)
+        return replace(view, fleet=settled(fleet, ended)), replace(record, checkpoint=found.checkpoint)
     if found.routes is not None and found.routes.stable != fleet.stable:
         happening = Happening(
             fleet.last_release, found.now, "put_back", {"to": found.routes.stable, "fence": found.fence}
         )
-        record = Record(happenings=(happening,), checkpoint=found.checkpoint)
+        record = Record(happenings=(happening,), late=late, checkpoint=found.checkpoint)
         return replace(view, fleet=put_back(fleet, found.routes.stable)), record
-    return replace(view, fleet=fleet), Record(checkpoint=found.checkpoint)
+    return replace(view, fleet=fleet), Record(late=late, checkpoint=found.checkpoint)
 
 
 def _gain(view: View, release: Release, found: Gathered) -> tuple[View, tuple[Row, ...]]:
@@ -116,22 +125,35 @@ def _with_rows(view: View, rows: tuple[Row, ...]) -> View:
     sums = dict(view.sums)
     for stage in {row.stage for row in rows}:
         sums[stage] = sums.get(stage, Sums()) + fold(rows, stage)
+    once = {(row.kind, row.key) for row in rows if row.kind in _ONCE}
     return replace(
         view,
         sums=sums,
         golden=view.golden + tuple(row for row in rows if row.kind is Kind.GOLDEN),
-        known=view.known | {(row.kind, row.key) for row in rows if row.kind in _ONCE},
+        known=view.known | once if once else view.known,
         rows=view.rows + len(rows),
     )
 
 
 def _request_rows(view: View, release: Release, found: Gathered) -> list[Row]:
-    stage = release.stage
-    if not isinstance(stage, Share) or not found.observations:
-        return []
-    part = "" if found.checkpoint is None else str(found.checkpoint.get("offset", ""))
-    seen = view.sums.get(stage.name, Sums()).seen
-    return blocks(found.observations, seen, release.id, stage, PATIENCE_MS, part)
+    # An older log beside a new store may name a release of the same number.
+    own = (observation for observation in found.observations if observation.time >= release.started_at)
+    return blocks(own, view.sums, release.id, PATIENCE_MS, _part(found))
+
+
+def _late_rows(fleet: Fleet, found: Gathered) -> tuple[tuple[int, Row], ...]:
+    """Rows of releases that are over: their last requests were under way, or not read yet, when they ended."""
+    running = fleet.release.id if fleet.release else None
+    named = {observation.release for observation in found.observations} - {running}
+    over = sorted(release for release in named if release is not None and 1 <= release <= fleet.last_release)
+    return tuple(
+        (release, row) for release in over for row in blocks(found.observations, {}, release, PATIENCE_MS, _part(found))
+    )
+
+
+def _part(found: Gathered) -> str:
+    """How far the log is read: no two ticks that read lines have the same."""
+    return "" if found.checkpoint is None else str(found.checkpoint["read"])
 
 
 def _text_rows(release: Release, found: Gathered) -> list[Row]:
@@ -169,6 +191,19 @@ def _crash_rows(view: View, release: Release, found: Gathered) -> tuple[list[Row
         if process.pid or before:
             pids[version] = process.pid
     return rows, pids
+
+
+def _mismatched(view: View, release: Release, now: float) -> tuple[View, Happening | None]:
+    """The view with the alarm that the users are not split as asked, once in a stage; and its line of the record."""
+    stage = release.stage
+    if not isinstance(stage, Share) or stage.name in view.watch.mismatches:
+        return view, None
+    numbers = mismatch(view.sums.get(stage.name, Sums()), stage, release.candidate, release.stable)
+    if numbers is None:
+        return view, None
+    payload = {"alarm": SAMPLE_RATIO_MISMATCH, "stage": stage.name, "rows": view.rows, "numbers": numbers}
+    watch = replace(view.watch, mismatches={**view.watch.mismatches, stage.name: numbers})
+    return replace(view, watch=watch), Happening(release.id, now, "alarm", payload)
 
 
 _Moved = tuple[View, Event | None, Happening | None, Outcome | None]
@@ -259,9 +294,9 @@ def _judge(view: View, release: Release, look: Look) -> dict[str, Verdict]:
 
 
 def _may_go_on(view: View, release: Release, stage: Share, elapsed: float) -> bool:
-    """Whether the stage is over; only a certified candidate goes on to everybody."""
+    """Whether the stage is over and was comparable; only a certified candidate goes on to everybody."""
     served = view.sums.get(stage.name, Sums()).of(release.candidate).requests
-    if elapsed < stage.for_seconds or served < stage.at_least:
+    if elapsed < stage.for_seconds or served < stage.at_least or stage.name in view.watch.mismatches:
         return False
     return not _before_everybody(release) or certified(release.rules, view.watch.verdicts)
 

@@ -3,13 +3,14 @@
 from typing import Any
 
 from huidu.control.controller import Controller
+from huidu.core.assignment import SAMPLE_RATIO_MISMATCH
 from huidu.core.evidence import Sums
 from huidu.core.plan import Golden, Share, Stage
 from huidu.core.record import Watch
 from huidu.core.release import Release, accepted, standing
 from huidu.core.routes import Routes
 from huidu.core.verdict import Verdict
-from huidu.core.wording import words
+from huidu.core.wording import mismatch_words, words
 
 
 def status(controller: Controller, routes: Routes | None, now: float) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def status(controller: Controller, routes: Routes | None, now: float) -> dict[st
         "stage": release.stage_name if release else None,
         "share_bp": serving.share_bp if serving else 0,
         "guards": _guards(release, view.watch) if release else {},
+        "alarms": _alarms(release, view.watch) if release else [],
         "release": _release(controller, release, now) if release else None,
         "generation": routes.generation if routes else None,
         "expires_at": routes.expires_at if routes else None,
@@ -58,6 +60,15 @@ def _release(controller: Controller, release: Release, now: float) -> dict[str, 
 
 def _guards(release: Release, watch: Watch) -> dict[str, Any]:
     return {guard.name: _guard(watch.verdicts.get(guard.name)) for guard in release.rules.guards}
+
+
+def _alarms(release: Release, watch: Watch) -> list[dict[str, Any]]:
+    """What is wrong with this stage itself: it does not go on until a person says so."""
+    numbers = watch.mismatches.get(release.stage_name)
+    if numbers is None:
+        return []
+    reasons = {"reason": mismatch_words(numbers, "en"), "reason_zh": mismatch_words(numbers, "zh")}
+    return [{"alarm": SAMPLE_RATIO_MISMATCH, **reasons, "numbers": numbers}]
 
 
 def _guard(verdict: Verdict | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from huidu.core.assignment import mismatch
 from huidu.core.evidence import Kind, Row, fold
 from huidu.core.looks import Look
 from huidu.core.plan import Share
@@ -13,8 +14,11 @@ from huidu.core.verdict import Verdict, judge, judge_bake, judge_golden
 def replay(stored: dict[str, Any], rows: list[Row]) -> dict[str, Any]:
     """Each look of a stored release with the verdicts recorded then, derived again now, and whether they agree."""
     release, _ = release_from_json(stored["state"])
-    looks = [_again(release, event["payload"], rows) for event in stored["events"] if event["kind"] == "look"]
-    return {"id": release.id, "looks": looks, "agree": all(look["agree"] for look in looks)}
+    events = stored["events"]
+    looks = [_again(release, event["payload"], rows) for event in events if event["kind"] == "look"]
+    alarms = [_alarm_again(release, event["payload"], rows) for event in events if event["kind"] == "alarm"]
+    agree = all(each["agree"] for each in (*looks, *alarms))
+    return {"id": release.id, "looks": looks, "alarms": alarms, "agree": agree}
 
 
 def _again(release: Release, recorded: dict[str, Any], rows: list[Row]) -> dict[str, Any]:
@@ -28,6 +32,12 @@ def _again(release: Release, recorded: dict[str, Any], rows: list[Row]) -> dict[
         "derived": derived,
         "agree": derived == recorded["verdicts"],
     }
+
+
+def _alarm_again(release: Release, recorded: dict[str, Any], rows: list[Row]) -> dict[str, Any]:
+    stage = next(each for each in release.plan.stages if isinstance(each, Share) and each.name == recorded["stage"])
+    derived = mismatch(fold(rows[: recorded["rows"]], stage.name), stage, release.candidate, release.stable)
+    return {**recorded, "derived": derived, "agree": derived == recorded["numbers"]}
 
 
 def _verdicts(release: Release, stage: str, rows: list[Row], look: Look) -> dict[str, Verdict]:

@@ -10,10 +10,11 @@ hold although requests of one user are alike (random groups: Wolter 2007, Introd
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from huidu.core.text.errors import character_errors
 from huidu.core.text.numerals import numeral_errors
 
 GROUPS = 20
+ARRIVING_SECONDS = 60
 CLIENT_LEFT = frozenset({0, 499})  # what gateways log when the client went away before its answer
 
 # Lower edges of the latency histogram in ms: 5 % apart from 1 ms to over 10 minutes.
@@ -59,8 +61,7 @@ class Row:
     payload: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """One request as the gateway saw it. `version` is the one chosen, whoever served it in the end."""
 
     time: float
@@ -106,7 +107,7 @@ class _Tally:
     requests: int = 0
     bad: int = 0
     audio_ms: int = 0
-    new_units: set[str] = field(default_factory=set)
+    new_units: list[str] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
     groups: defaultdict[int, "_Group"] = field(default_factory=lambda: defaultdict(_Group))
@@ -115,7 +116,6 @@ class _Tally:
         self.requests += 1
         self.bad += bad
         self.audio_ms += round((observation.audio_seconds or 0.0) * 1000)
-        self.new_units.add(observation.unit)
         self.statuses[observation.status_class] += 1
         group = self.groups[group_of(observation.unit)]
         group.requests += 1
@@ -123,12 +123,12 @@ class _Tally:
         # What failed has no latency: it counts as longer than any, so that failing never looks fast.
         group.ms[len(EDGES_MS) - 1 if bad else edge_index(observation.ms)] += 1
 
-    def payload(self, known: Collection[str]) -> dict[str, Any]:
+    def payload(self) -> dict[str, Any]:
         return {
             "requests": self.requests,
             "bad": self.bad,
             "audio_ms": self.audio_ms,
-            "new_units": sorted(self.new_units.difference(known)),
+            "new_units": sorted(self.new_units),
             "statuses": dict(sorted(self.statuses.items())),
             "rules": dict(sorted(self.rules.items())),
             "groups": {str(number): group.payload() for number, group in sorted(self.groups.items())},
@@ -148,38 +148,65 @@ class _Group:
 
 def blocks(
     observations: Iterable[Observation],
-    seen: Mapping[str, Collection[str]],
+    known: Mapping[str, "Sums"],
     release: int,
-    stage: Share,
     limit_ms: float,
     part: str = "",
 ) -> list[Row]:
-    """One `second` row per second of the observations' start, and one `bad` row per bad compared request.
+    """One `second` row per stage and second of the observations' start, and one `bad` row per bad compared request.
 
-    Compared are requests of this release that a bucket assigned. Each belongs to the stage of its own share:
-    a slow one that began before the stage changed goes to the stage that it began in, or the slowest would be
-    lost. All others are only counted by rule. `seen` are the units known in this stage by version; listing
-    one again does no harm. A second can come in several parts, since a line is written when its request
-    ends: `part` (the place in the log) makes the key of each unique.
+    Counted are requests of this release, each in the stage of its own share: a slow one that began before the
+    stage changed goes to the stage that it began in, or the slowest would be lost. Compared are those that a
+    bucket assigned; all others are only counted by rule. `known` are the sums so far by stage: a unit is new once
+    in a stage. A second can come in several parts, since a line is written when its request ends: `part` (how far
+    the log is read) makes the key of each unique.
     """
-    tallies: defaultdict[tuple[str, int], defaultdict[str, _Tally]] = defaultdict(lambda: defaultdict(_Tally))
+    tallies: defaultdict[tuple[int, int], defaultdict[str, _Tally]] = defaultdict(lambda: defaultdict(_Tally))
+    new_units: dict[tuple[int, str], _NewUnits] = {}
     rows: list[Row] = []
     for observation in observations:
-        compared = observation.rule in COMPARED and observation.release == release
-        at = Share(observation.share_bp, 0.0).name if compared else stage.name
-        tally = tallies[at, int(observation.time)][observation.version]
+        if observation.release != release:
+            continue
+        share_bp, version = observation.share_bp, observation.version
+        tally = tallies[share_bp, int(observation.time)][version]
         tally.rules[observation.rule] += 1
-        if compared:
-            bad = observation.bad(limit_ms)
-            tally.add(observation, bad)
-            if bad:
-                rows.append(_bad_row(at, observation))
-    for (at, second), versions in sorted(tallies.items()):
-        known = seen if at == stage.name else {}
-        payload = {name: tally.payload(known.get(name, ())) for name, tally in sorted(versions.items())}
-        key = ":".join(filter(None, (str(second), part, "" if at == stage.name else at)))
-        rows.append(Row(at, Kind.SECOND, key, float(second), payload))
+        if observation.rule not in COMPARED:
+            continue
+        bad = observation.bad(limit_ms)
+        tally.add(observation, bad)
+        if bad:
+            rows.append(_bad_row(_stage(share_bp), observation))
+        new = new_units.get((share_bp, version))
+        if new is None:
+            new = new_units[share_bp, version] = _NewUnits(known.get(_stage(share_bp), Sums()).of(version).units)
+        if new.add(observation.unit):
+            tally.new_units.append(observation.unit)
+    for (share_bp, second), versions in sorted(tallies.items()):
+        payload = {name: tally.payload() for name, tally in sorted(versions.items())}
+        key = ":".join(filter(None, (str(second), part, _stage(share_bp))))
+        rows.append(Row(_stage(share_bp), Kind.SECOND, key, float(second), payload))
     return rows
+
+
+@dataclass(slots=True)
+class _NewUnits:
+    """The units of one version in one stage that were not known before."""
+
+    known: frozenset[str]
+    found: set[str] = field(default_factory=set)
+
+    def add(self, unit: str) -> bool:
+        """Whether the unit is new now."""
+        if unit in self.found or unit in self.known:
+            return False
+        self.found.add(unit)
+        return True
+
+
+@cache
+def _stage(share_bp: int) -> str:
+    """The name of the stage in which this share of the users meets the candidate."""
+    return Share(share_bp, 0.0).name
 
 
 def _bad_row(stage: str, observation: Observation) -> Row:
@@ -307,22 +334,42 @@ class VersionSums:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Evidence of one stage by version. Sums of parts add up to the sums of the whole."""
+    """Evidence of one stage by version. Sums of parts add up to the sums of the whole.
+
+    `arriving` are the units that were new in each of the last `ARRIVING_SECONDS` before the newest, by second and
+    version.
+    """
 
     versions: Mapping[str, VersionSums] = field(default_factory=dict)
+    arriving: Mapping[tuple[int, str], int] = field(default_factory=dict)
 
     def __add__(self, other: "Sums") -> "Sums":
         names = sorted({*self.versions, *other.versions})
-        return Sums({name: self.of(name) + other.of(name) for name in names})
+        arriving = dict(self.arriving)
+        for key, count in other.arriving.items():
+            arriving[key] = arriving.get(key, 0) + count
+        return Sums({name: self.of(name) + other.of(name) for name in names}, _last(arriving))
 
     def of(self, version: str) -> VersionSums:
         """The sums of a version; empty ones when it did nothing."""
         return self.versions.get(version) or VersionSums()
 
-    @property
-    def seen(self) -> Mapping[str, frozenset[str]]:
-        """The units known by version, as `blocks` wants them."""
-        return {name: sums.units for name, sums in self.versions.items()}
+    def settled_units(self, version: str, seconds: float) -> int:
+        """The units of a version without those that came in the last `seconds`, up to `ARRIVING_SECONDS`.
+
+        Requests that began then may still be under way, and on a slower version more of them.
+        """
+        newest = max((second for second, _ in self.arriving), default=0)
+        fresh = (
+            count for (second, name), count in self.arriving.items() if name == version and second > newest - seconds
+        )
+        # Older rows may list a unit twice.
+        return max(0, len(self.of(version).units) - sum(fresh))
+
+
+def _last(arriving: Mapping[tuple[int, str], int]) -> dict[tuple[int, str], int]:
+    newest = max((second for second, _ in arriving), default=0)
+    return {key: count for key, count in arriving.items() if key[0] > newest - ARRIVING_SECONDS}
 
 
 def fold(rows: Iterable[Row], stage: str | None = None) -> Sums:
@@ -331,19 +378,21 @@ def fold(rows: Iterable[Row], stage: str | None = None) -> Sums:
     Rows must be distinct (the store sees to that by their keys); their order does not matter.
     """
     folding: defaultdict[str, _Folding] = defaultdict(_Folding)
+    arriving: Counter[tuple[int, str]] = Counter()
     for row in rows:
         if stage is not None and row.stage != stage:
             continue
         if row.kind is Kind.SECOND:
             for version, counts in row.payload.items():
                 folding[version].add_second(counts)
+                arriving[int(row.time), version] += len(counts["new_units"])
         elif row.kind is Kind.BAD:
             folding[row.payload["version"]].bad_units.add(row.payload["unit"])
         elif row.kind is Kind.TEXT:
             folding[row.payload["version"]].add_text(row)
         elif row.kind is Kind.CRASH:
             folding[row.payload["version"]].crashes += 1
-    return Sums({version: folding[version].sums() for version in sorted(folding)})
+    return Sums({version: folding[version].sums() for version in sorted(folding)}, _last(arriving))
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from huidu.core.audience import Rule
 from huidu.core.evidence import (
+    ARRIVING_SECONDS,
     EDGES_MS,
     GROUPS,
     Kind,
@@ -22,9 +23,7 @@ from huidu.core.evidence import (
     group_of,
     text_row,
 )
-from huidu.core.plan import Share
 
-STAGE = Share(500, 60.0)
 LIMIT_MS = 10_000.0
 UNIT = "00000000000000ff"
 
@@ -49,7 +48,7 @@ def observation(**changes: Any) -> Observation:
 
 
 def rows_of(*observations: Observation, part: str = "") -> list[Row]:
-    return blocks(observations, {}, 7, STAGE, LIMIT_MS, part)
+    return blocks(observations, {}, 7, LIMIT_MS, part)
 
 
 observations = st.builds(
@@ -88,7 +87,7 @@ def test_what_counts_as_bad(changes: dict[str, Any], bad: bool) -> None:
 
 def test_a_second_is_counted_by_version_group_and_cell() -> None:
     (row,) = rows_of(observation(), observation(version="v1", served_by="v1", rule=Rule.REST, request_id="r2"))
-    assert (row.stage, row.kind, row.key, row.time) == ("share:500", Kind.SECOND, "100", 100.0)
+    assert (row.stage, row.kind, row.key, row.time) == ("share:500", Kind.SECOND, "100:share:500", 100.0)
     assert row.payload["v2"] == {
         "requests": 1,
         "bad": 0,
@@ -101,10 +100,11 @@ def test_a_second_is_counted_by_version_group_and_cell() -> None:
     assert json.loads(json.dumps(row.payload)) == row.payload
 
 
-def test_only_drawn_requests_of_this_release_are_compared() -> None:
-    (row,) = rows_of(observation(rule=Rule.INCLUDED), observation(release=6), observation(release=None))
+def test_requests_of_this_release_are_counted_and_drawn_ones_compared() -> None:
+    assert rows_of(observation(release=6), observation(release=None)) == []
+    (row,) = rows_of(observation(rule=Rule.INCLUDED), observation(release=6))
     assert row.payload["v2"]["requests"] == 0
-    assert row.payload["v2"]["rules"] == {"included": 1, "share": 2}
+    assert row.payload["v2"]["rules"] == {"included": 1}
     assert fold([row]).of("v2").units == frozenset()
 
 
@@ -120,13 +120,31 @@ def test_what_failed_is_slower_than_anything_and_has_a_row_of_its_own() -> None:
 
 def test_a_request_belongs_to_the_stage_that_it_began_in() -> None:
     late, now = rows_of(observation(share_bp=200, request_id="late"), observation(), part="88")
-    assert {row.stage for row in (late, now)} == {"share:200", "share:500"}
-    assert {row.key for row in (late, now)} == {"100:88:share:200", "100:88"}
+    assert [row.stage for row in (late, now)] == ["share:200", "share:500"]
+    assert [row.key for row in (late, now)] == ["100:88:share:200", "100:88:share:500"]
+    (chosen,) = rows_of(observation(rule=Rule.INCLUDED, share_bp=10_000))
+    assert chosen.stage == "bake"
 
 
-def test_known_units_are_not_listed_again() -> None:
-    (row,) = blocks([observation()], {"v2": {UNIT}}, 7, STAGE, LIMIT_MS)
-    assert row.payload["v2"]["new_units"] == []
+def test_a_unit_is_new_once_in_a_stage() -> None:
+    first, second = rows_of(observation(), observation(time=101.0), observation(time=101.5))
+    assert (first.payload["v2"]["new_units"], second.payload["v2"]["new_units"]) == ([UNIT], [])
+    known = {"share:500": fold([first])}
+    (again,) = blocks([observation()], known, 7, LIMIT_MS)
+    assert again.payload["v2"]["new_units"] == []
+    (elsewhere,) = blocks([observation(share_bp=200)], known, 7, LIMIT_MS)
+    assert elsewhere.payload["v2"]["new_units"] == [UNIT]
+
+
+def test_units_that_came_last_are_not_settled() -> None:
+    units = [observation(time=100.0 + index, unit=f"{index:016x}") for index in range(90)]
+    sums = fold(rows_of(*units[:50]))
+    for cut in range(50, 90, 7):
+        sums = sums + fold(blocks(units[cut : cut + 7], {"share:500": sums}, 7, LIMIT_MS, str(cut)))
+    assert sums == fold(rows_of(*units))
+    assert len(sums.arriving) == ARRIVING_SECONDS
+    assert [sums.settled_units("v2", seconds) for seconds in (0, 1, 30, ARRIVING_SECONDS)] == [90, 89, 60, 30]
+    assert sums.settled_units("v1", 30) == 0
 
 
 def test_parts_of_one_second_have_keys_of_their_own() -> None:
@@ -163,7 +181,7 @@ def test_folding_keeps_to_its_stage() -> None:
 
 def all_rows(seen: list[Observation]) -> list[Row]:
     texts = [text_row("share:500", o.version, o.unit, o.request_id, "一二", "一", o.time) for o in seen[::3]]
-    return blocks(seen, {}, 7, STAGE, LIMIT_MS) + texts
+    return blocks(seen, {}, 7, LIMIT_MS) + texts
 
 
 @settings(deadline=None)
@@ -180,7 +198,9 @@ def test_sums_of_parts_are_the_sums_of_the_whole_in_any_order(seen: list[Observa
 @settings(deadline=None)
 @given(st.lists(observations, max_size=25), st.integers(0, 25))
 def test_cutting_the_log_anywhere_changes_nothing(seen: list[Observation], at: int) -> None:
-    parts = [*blocks(seen[:at], {}, 7, STAGE, LIMIT_MS, "1"), *blocks(seen[at:], {}, 7, STAGE, LIMIT_MS, "2")]
+    parts = blocks(seen[:at], {}, 7, LIMIT_MS, "1")
+    known = {row.stage: fold(parts, row.stage) for row in parts}
+    parts += blocks(seen[at:], known, 7, LIMIT_MS, "2")
     assert fold(parts) == fold(rows_of(*seen))
     assert len({(row.kind, row.key) for row in parts}) == len(parts)
 

@@ -15,7 +15,8 @@ class Watch:
 
     `looks` counts looks over the whole release, `certifying` those that could certify; `taken` is the point of
     the present stage, in seconds, at which the last look was taken; `pids` are the processes seen by version, so
-    that one that fell and came back is noticed even after a restart of control.
+    that one that fell and came back is noticed even after a restart of control; `mismatches` are the numbers of
+    the sample ratio mismatches found, by stage.
     """
 
     verdicts: dict[str, Verdict] = field(default_factory=dict)
@@ -23,6 +24,7 @@ class Watch:
     certifying: int = 0
     taken: float = 0.0
     pids: dict[str, int] = field(default_factory=dict)
+    mismatches: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class Happening:
 class Record:
     """What is stored in one transaction together with the new state of the fleet.
 
-    `release` is the release the step belongs to, also when the step ended it; evidence belongs to it.
+    `release` is the release the step belongs to, also when the step ended it; `evidence` belongs to it. `late` is
+    evidence of releases that were over before it was read, each row with its release.
     """
 
     release: Release | None = None
@@ -58,6 +61,7 @@ class Record:
     by: str = "control"
     happenings: tuple[Happening, ...] = ()
     evidence: tuple[Row, ...] = ()
+    late: tuple[tuple[int, Row], ...] = ()
     checkpoint: dict[str, Any] | None = None
 
 
@@ -93,6 +97,7 @@ def release_to_json(release: Release, watch: Watch) -> dict[str, Any]:
         "certifying": watch.certifying,
         "taken": watch.taken,
         "pids": watch.pids,
+        "mismatches": watch.mismatches,
     }
     return plain
 
@@ -109,7 +114,9 @@ def release_from_json(found: dict[str, Any]) -> tuple[Release, Watch]:
     )
     watch = found["watch"]
     verdicts = {name: Verdict.from_json(verdict) for name, verdict in watch["verdicts"].items()}
-    return release, Watch(verdicts, watch["looks"], watch["certifying"], watch["taken"], watch["pids"])
+    # Releases stored before there was this alarm have none.
+    mismatches = watch.get("mismatches", {})
+    return release, Watch(verdicts, watch["looks"], watch["certifying"], watch["taken"], watch["pids"], mismatches)
 
 
 def _stage(found: dict[str, Any]) -> Stage:

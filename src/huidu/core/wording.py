@@ -107,6 +107,22 @@ def words(verdict: Verdict, language: str) -> str:
     return phrases["stop"].join([head, *(phrases["comma"].join(part) for part in parts if part)])
 
 
+_MISMATCH: Mapping[str, str] = {
+    "en": "{0} of {1} users on the candidate ({2:.1f} %) where {3:g} % were meant, p {4:.1g}: "
+    "the versions are not compared fairly, the stage does not go on by itself",
+    "zh": "{1} 位用户中有 {0} 位分到候选版本（{2:.1f}%），应为 {3:g}%，p = {4:.1g}："
+    "两边的对比不再公平，本阶段不会自动推进",
+}
+
+
+def mismatch_words(numbers: Mapping[str, float], language: str) -> str:
+    """The alarm that users are not split as asked, as one line in `en` or `zh`. Raises `KeyError` for another."""
+    candidate = numbers["candidate_units"]
+    users = candidate + numbers["stable_units"]
+    shares = (candidate / users * 100, numbers["share"] * 100)
+    return _MISMATCH[language].format(f"{candidate:.0f}", f"{users:.0f}", *shares, numbers["p_value"])
+
+
 def _found(verdict: Verdict, phrases: Mapping[str, str]) -> list[str]:
     numbers, parts = verdict.numbers, []
     measure = _MEASURES.get(verdict.guard, Measure.DIFFERENCE)

@@ -1,7 +1,7 @@
 import pytest
 
 from huidu.core.verdict import Code, Verdict
-from huidu.core.wording import LANGUAGES, words
+from huidu.core.wording import LANGUAGES, mismatch_words, words
 
 NUMBERS = {
     "fail_above": 0.0,
@@ -55,6 +55,19 @@ def test_latency_is_a_ratio_and_crashes_are_counts() -> None:
     assert words(crashed, "en") == "crashes: the candidate crashed; 1 against 0 crashes"
 
 
+def test_a_mismatch_reads_as_one_line() -> None:
+    numbers = {"candidate_units": 12, "stable_units": 468, "share": 0.2, "p_value": 2.4e-21}
+    assert mismatch_words(numbers, "en") == (
+        "12 of 480 users on the candidate (2.5 %) where 20 % were meant, p 2e-21: "
+        "the versions are not compared fairly, the stage does not go on by itself"
+    )
+    assert mismatch_words(numbers, "zh") == (
+        "480 位用户中有 12 位分到候选版本（2.5%），应为 20%，p = 2e-21：两边的对比不再公平，本阶段不会自动推进"
+    )
+
+
 def test_another_language_is_refused() -> None:
     with pytest.raises(KeyError):
         words(Verdict("errors", Code.NOT_YET), "fr")
+    with pytest.raises(KeyError):
+        mismatch_words({"candidate_units": 1, "stable_units": 1}, "fr")

@@ -1,5 +1,6 @@
 """Releases, their events and their evidence in SQL."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
@@ -14,6 +15,7 @@ from huidu.core.release import Fleet
 from huidu.ports import Stored
 
 _FLEET, _CHECKPOINT = "fleet", "log_checkpoint"
+_PART_ROWS = 500
 
 
 class SqlStore:
@@ -40,16 +42,26 @@ class SqlStore:
                 _put_state(connection, _CHECKPOINT, record.checkpoint)
             if record.release is not None:
                 _put_release(connection, record)
-                _add_evidence(connection, record.release.id, record.evidence)
+                _add_evidence(connection, [(record.release.id, row) for row in record.evidence])
+            _add_evidence(connection, record.late)
             for happening in record.happenings:
                 values = {"release_id": happening.release, "time": happening.time, "kind": happening.kind}
                 connection.execute(insert(release_events).values(**values, payload=happening.payload))
 
     def evidence(self, release: int) -> list[Row]:
-        query = select(evidence).where(evidence.c.release_id == release).order_by(evidence.c.id)
-        with reading(self._engine) as connection:
-            found = connection.execute(query).mappings().all()
-        return [Row(row["stage"], Kind(row["kind"]), row["key"], row["time"], row["payload"]) for row in found]
+        return list(self.each_evidence(release))
+
+    def each_evidence(self, release: int) -> Iterator[Row]:
+        after = 0
+        query = select(evidence).where(evidence.c.release_id == release).order_by(evidence.c.id).limit(_PART_ROWS)
+        while True:
+            with reading(self._engine) as connection:
+                found = connection.execute(query.where(evidence.c.id > after)).mappings().all()
+            if not found:
+                return
+            for row in found:
+                yield Row(row["stage"], Kind(row["kind"]), row["key"], row["time"], row["payload"])
+            after = found[-1]["id"]
 
     def releases(self) -> list[dict[str, Any]]:
         listed = [column for column in releases.c if column.name != "state"]
@@ -109,7 +121,7 @@ def _put_release(connection: Connection, record: Record) -> None:
         connection.execute(insert(releases).values(**first, **started, **changing))
 
 
-def _add_evidence(connection: Connection, release: int, rows: tuple[Row, ...]) -> None:
+def _add_evidence(connection: Connection, rows: Sequence[tuple[int, Row]]) -> None:
     """Rows whose key is known already are left out: each thing counts once."""
     if not rows:
         return
@@ -122,6 +134,6 @@ def _add_evidence(connection: Connection, release: int, rows: tuple[Row, ...]) -
             "time": row.time,
             "payload": row.payload,
         }
-        for row in rows
+        for release, row in rows
     ]
     connection.execute(upsert(evidence).on_conflict_do_nothing(), values)

@@ -1,0 +1,210 @@
+"""The gateway's log: rotated beside itself, and each whole line read once, whatever stops in between.
+
+    gateway.jsonl                           the live file
+    gateway-20261122T081022.123456Z.jsonl   renamed at that time; workers may still append to it for a while
+
+A file is known by the digest of its first line, which no rename changes and no later file repeats (it holds a
+request's id). A checkpoint is {"files": {digest: bytes read}, "read": bytes read since ever}; those written before
+files were rotated are {"inode", "offset"}.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from huidu.core.errors import UnavailableError
+from huidu.core.evidence import Observation
+
+# Bounds one read, so that a long absence is caught up in steps.
+_READ_BYTES = 8 << 20
+# What has no end of line within this is no line: it is skipped.
+_LINE_BYTES = 1 << 20
+_HEAD_BYTES = 1 << 16
+# Rotated files that are read are kept for this long, and at most this many.
+_KEEP_SECONDS = 7 * 86_400.0
+_KEEP_FILES = 8
+# No worker appends to a renamed file that was left alone for this long.
+_QUIET_SECONDS = 60.0
+_NOT_OURS = (orjson.JSONDecodeError, KeyError, TypeError, ValueError)
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
+
+
+class GatewayLogFiles:
+    """Reads and rotates one gateway's log. `reopen` asks the gateway to write to the live file's name again.
+
+    Where it does not hear, lines go on into the renamed file, and it is asked again.
+    """
+
+    def __init__(self, live: Path, reopen: Callable[[], bool], rotate_bytes: int):
+        self._live, self._reopen, self._rotate_bytes = live, reopen, rotate_bytes
+        self._rotated_name = re.compile(rf"{re.escape(live.stem)}-\d{{8}}T\d{{6}}\.\d{{6}}Z{re.escape(live.suffix)}")
+
+    def rotate_if_due(self, now: float) -> None:
+        """Renames a live file that has grown too large; asks for a new one until there is one."""
+        with _reported(self._live):
+            if self._live.exists():
+                if self._live.stat().st_size <= self._rotate_bytes:
+                    return
+                stamp = datetime.fromtimestamp(now, UTC).strftime(_STAMP)
+                target = self._live.with_name(f"{self._live.stem}-{stamp}{self._live.suffix}")
+                if target.exists():
+                    return
+                self._live.rename(target)
+            elif not self._rotated():
+                return
+        self._reopen()
+
+    def read(self, checkpoint: dict[str, Any] | None) -> tuple[list[Observation], dict[str, Any]]:
+        """The lines behind a checkpoint, oldest file first, and the checkpoint behind them.
+
+        Raises `UnavailableError` where a file cannot be read: without its first line it would be taken for another.
+        """
+        known = _Known(checkpoint)
+        files: dict[str, int] = {}
+        found: list[Observation] = []
+        left = _READ_BYTES
+        for path in [*self._rotated(), self._live]:
+            with _opened(path) as file:
+                head = _head(file) if file else None
+                if file is None or head is None or head in files:
+                    continue
+                offset = known.offset(head, file)
+                block = _whole_lines(file, offset, left)
+            found += parsed(block)
+            files[head] = offset + len(block)
+            left -= len(block)
+        return found, {"files": files, "read": known.read + _READ_BYTES - left}
+
+    def forget(self, checkpoint: dict[str, Any], now: float) -> None:
+        """Deletes old rotated files that `checkpoint` says are read. It must be stored by then."""
+        rotated = self._rotated()
+        for index, path in enumerate(rotated):
+            stamp = path.name.removeprefix(f"{self._live.stem}-").removesuffix(self._live.suffix)
+            age_seconds = now - datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC).timestamp()
+            superfluous = index < len(rotated) - _KEEP_FILES
+            if (superfluous or age_seconds > _KEEP_SECONDS) and _finished(path, checkpoint, now):
+                with _reported(path):
+                    path.unlink()
+
+    def _rotated(self) -> list[Path]:
+        """The renamed files, oldest first."""
+        with _reported(self._live.parent):
+            if not self._live.parent.exists():
+                return []
+            return sorted(path for path in self._live.parent.iterdir() if self._rotated_name.fullmatch(path.name))
+
+
+class _Known:
+    """What a checkpoint of either form says of files."""
+
+    def __init__(self, checkpoint: dict[str, Any] | None):
+        found = checkpoint or {}
+        self.files: dict[str, int] = found.get("files", {})
+        self._inode, self._inode_offset = found.get("inode"), found.get("offset", 0)
+        self.read: int = found.get("read", self._inode_offset)
+
+    def offset(self, head: str, file: BinaryIO) -> int:
+        """Where to read on in a file; 0 for one that was never read."""
+        stat = os.fstat(file.fileno())
+        # A smaller file under the same number is another one.
+        if self._inode == stat.st_ino and self._inode_offset <= stat.st_size:
+            return int(self._inode_offset)
+        return self.files.get(head, 0)
+
+
+def _head(file: BinaryIO) -> str | None:
+    """The digest of the first line; None while there is no whole one."""
+    line = file.readline(_HEAD_BYTES)
+    whole = line.endswith(b"\n") or len(line) == _HEAD_BYTES
+    return hashlib.blake2b(line, digest_size=12).hexdigest() if whole else None
+
+
+def _whole_lines(file: BinaryIO, offset: int, limit_bytes: int) -> bytes:
+    """What stands behind `offset` up to its last end of line, within the limit; half a line is left for later."""
+    if limit_bytes < _LINE_BYTES:
+        return b""
+    file.seek(offset)
+    block = file.read(limit_bytes)
+    end = block.rfind(b"\n") + 1
+    return block if end == 0 and len(block) >= _LINE_BYTES else block[:end]
+
+
+def _finished(path: Path, checkpoint: dict[str, Any], now: float) -> bool:
+    """Whether nothing is left to read, nor to come. The half line of a gateway that was killed never gets its end."""
+    with _opened(path) as file:
+        head = _head(file) if file else None
+        if file is None or now - os.fstat(file.fileno()).st_mtime < _QUIET_SECONDS:
+            return False
+        if head is None:
+            return True
+        offset = checkpoint["files"].get(head)
+        return offset is not None and not _whole_lines(file, offset, _READ_BYTES)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO | None]:
+    """The open file; None where there is none."""
+    with _reported(path), ExitStack() as stack:
+        try:
+            file = stack.enter_context(path.open("rb"))
+        except FileNotFoundError:
+            yield None
+        else:
+            yield file
+
+
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnavailableError(
+            f"the gateway's log {path} cannot be read or rotated: {error.strerror}; accepted: a file of this user"
+        ) from error
+
+
+def parsed(block: bytes) -> list[Observation]:
+    """The observations of some lines. Lines that are none of ours are left out."""
+    found = []
+    for line in block.split(b"\n"):
+        try:
+            found.append(_observation(orjson.loads(line)))
+        except _NOT_OURS:
+            found += _torn(line)
+    return found
+
+
+def _torn(line: bytes) -> Iterator[Observation]:
+    """What is whole in a line: a gateway that is killed leaves half of one, to which its next run appends."""
+    # Lines are flat objects: each brace begins another.
+    for part in line.split(b'{"')[1:]:
+        with suppress(*_NOT_OURS):
+            yield _observation(orjson.loads(b'{"' + part))
+
+
+def _observation(row: dict[str, Any]) -> Observation:
+    unit = str(row["unit"])
+    int(unit, 16)  # who counts users takes this for granted
+    return Observation(
+        float(row["time"]),
+        str(row["request_id"]),
+        None if row["release"] is None else int(row["release"]),
+        str(row["version"]),
+        row["served_by"],
+        int(row["generation"]),
+        str(row["rule"]),
+        unit,
+        int(row["share_bp"]),
+        # Answers of the gateway itself were tried nowhere.
+        int(row["attempts"] or 0),
+        int(row["status"]),
+        float(row["ms"]),
+        None if row["audio_seconds"] is None else float(row["audio_seconds"]),
+    )

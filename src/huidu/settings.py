@@ -10,10 +10,33 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
 
-from huidu.core.audience import Audience, CookieRule, HeaderRule, Matcher
+from huidu.core.address import Network, network, packed_address
+from huidu.core.audience import (
+    ADDRESS,
+    COOKIE,
+    HEADER_PREFIX,
+    SUBJECT,
+    Audience,
+    ClaimRule,
+    CookieRule,
+    HeaderRule,
+    Matcher,
+    NetworkRule,
+)
 from huidu.core.errors import InvalidError
+from huidu.core.jwt import Jwt, checked_keys
 from huidu.core.plan import (
     DEFAULT_GUARDS,
     DEFAULT_PLAN,
@@ -33,10 +56,20 @@ from huidu.core.plan import (
     size_bytes,
 )
 from huidu.core.version import Version
+from huidu.core.window import Window, minute_of_day
+from huidu.core.window import days as days_of_week
 
 ENVIRONMENT_PREFIX = "HUIDU_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+# Gateways rewrite these, or drop them, before a rule could read what the client sent.
+_NO_RULE_HEADERS = frozenset(
+    ("host", "connection", "content-length", "cookie", "te", "transfer-encoding", "upgrade", "x-request-id")
+) | frozenset(("x-forwarded-for", "x-forwarded-proto", "keep-alive", "proxy-connection", "expect"))
+_NO_RULE_PREFIXES = ("x-huidu-", "x-envoy-")
+_PATH = re.compile(r"/[\x21-\x7e]*")
+_LARGEST_EXACT = 2**53
 
 
 class Address(NamedTuple):
@@ -57,12 +90,46 @@ def address(text: str) -> Address:
     return Address(found[1].strip("[]"), int(found[2]))
 
 
-def service_url(text: str) -> Address:
-    """`http://10.0.0.5:7860` as its address. Raises `InvalidError`."""
-    found = re.fullmatch(r"http://([^/?#@]+?)/?", text)
+def service_url(text: str) -> str:
+    """`http://10.0.0.5:7860` or `https://asr.example` with its port written out. Raises `InvalidError`."""
+    found = re.fullmatch(r"(https?)://(\[[^\]]*\]|[^/?#@:]+)(:\d+)?/?", text)
     if not found:
-        raise InvalidError(f"read url '{text}'; accepted: http://HOST:PORT without a path")
-    return address(found[1] if ":" in found[1] else f"{found[1]}:80")
+        raise InvalidError(f"read url '{text}'; accepted: http://HOST:PORT or https://HOST:PORT without a path")
+    port = found[3] or (":443" if found[1] == "https" else ":80")
+    return f"{found[1]}://{address(found[2] + port)}"
+
+
+def _header_name(text: str) -> str:
+    """A header name that rules may read, in lower case. Raises `InvalidError`."""
+    name = text.lower()
+    if not _HEADER.fullmatch(text) or name in _NO_RULE_HEADERS or name.startswith(_NO_RULE_PREFIXES):
+        raise InvalidError(f"read header '{text}'; accepted: a name of letters, digits and - that clients may set")
+    return name
+
+
+def _unit_key(text: str) -> str:
+    if text.startswith(HEADER_PREFIX):
+        return HEADER_PREFIX + _header_name(text.removeprefix(HEADER_PREFIX))
+    if text not in (SUBJECT, COOKIE, ADDRESS):
+        raise InvalidError(f"read key '{text}'; accepted: {SUBJECT}, {COOKIE}, {HEADER_PREFIX}NAME, {ADDRESS}")
+    return text
+
+
+def _token_source(text: str) -> str:
+    if text != "header" and not (text.startswith("cookie:") and _TOKEN.fullmatch(text.removeprefix("cookie:"))):
+        raise InvalidError(f"read token source '{text}'; accepted: header (Authorization: Bearer) or cookie:NAME")
+    return text
+
+
+def _clock_text(value: object) -> object:
+    # YAML reads 18:00 without quotes as a number in base 60, which is minutes.
+    return f"{value // 60:02}:{value % 60:02}" if isinstance(value, int) else value
+
+
+def _health_path(text: str) -> str:
+    if not _PATH.fullmatch(text):
+        raise InvalidError(f"read path '{text}'; accepted: such as /healthz")
+    return text
 
 
 def _parsed(parse: Callable[[str], Any]) -> BeforeValidator:
@@ -83,20 +150,51 @@ Listen = Annotated[Address, _parsed(address)]
 Seconds = Annotated[float, _parsed(duration_seconds)]
 Bytes = Annotated[int, _parsed(size_bytes)]
 ShareBp = Annotated[int, _parsed(share_bp)]
+Cidr = Annotated[Network, _parsed(network)]
+TimeOfDay = Annotated[int, _parsed(minute_of_day), BeforeValidator(_clock_text)]
+ServiceUrl = Annotated[str, _parsed(service_url)]
+
+
+def _joined(value: object) -> object:
+    """A list of names as the text that names them all."""
+    return ",".join(str(each) for each in value) if isinstance(value, list) else value
+
+
+def _listed(value: object) -> object:
+    """One thing where several may stand."""
+    return value if isinstance(value, list) else [value]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
+
+
+class TlsSettings(_Strict):
+    """PEM files of the gateway's own certificate; taken over when they change."""
+
+    certificate: str
+    key: str
 
 
 class GatewaySettings(_Strict):
-    """The reverse proxy in front."""
+    """The reverse proxy in front.
+
+    `drain` says what happens to open streams at a roll back: they finish on their version, for `drain_limit` at
+    most, or they move to the stable version at their next utterance boundary.
+    """
 
     listen: Listen = Address("0.0.0.0", 8080)
-    engine: Literal["envoy"] = "envoy"
+    engine: Literal["envoy", "nginx"] = "envoy"
     max_upload: Bytes = 2 * 10**9
     retry_body: Bytes = 32 * 10**6
+    max_header: Annotated[Bytes, Field(ge=8_000, le=90_000)] = 60_000
+    hang_after: Annotated[Seconds, Field(gt=0)] = 30.0
     max_fallbacks: int = Field(default=256, ge=1)
+    drain: Literal["finish", "move"] = "finish"
+    drain_limit: Seconds = 3600.0
+    log_rotate: Annotated[Bytes, Field(gt=0)] = 256 * 10**6
+    trusted_proxies: list[Cidr] = []
+    tls: TlsSettings | None = None
 
 
 class ControlSettings(_Strict):
@@ -125,13 +223,36 @@ class VersionSettings(_Strict):
     model: str | None = None
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda:\d+)$")
     hotwords: str | None = None
-    url: Annotated[Address, _parsed(service_url)] | None = None
+    url: Annotated[list[ServiceUrl], BeforeValidator(_listed), Field(min_length=1)] | None = None
+    ca: str | None = None
+    health: Annotated[str, _parsed(_health_path)] | None = None
     memory: Bytes | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> "VersionSettings":
         if (self.model is None) == (self.url is None):
             raise ValueError("read neither or both of model and url; accepted: one of them")
+        schemes = {url.partition(":")[0] for url in self.url or []}
+        if len(schemes) > 1:
+            raise ValueError("read http and https addresses; accepted: one scheme for all addresses of a version")
+        if self.ca is not None and schemes != {"https"}:
+            raise ValueError("read ca without an https url; accepted: ca beside https only")
+        if self.health is not None and self.url is None:
+            raise ValueError("read health beside model; accepted: beside url only, Huidu knows its own")
+        return self
+
+
+class ClaimSettings(_Strict):
+    """A claim of a valid token and the values that count."""
+
+    claim: str = Field(min_length=1)
+    values: list[StrictStr | StrictBool | StrictInt] = Field(alias="in", min_length=1)
+
+    @model_validator(mode="after")
+    def _exact(self) -> "ClaimSettings":
+        for value in self.values:
+            if isinstance(value, int) and abs(value) > _LARGEST_EXACT:
+                raise ValueError(f"read number {value}; accepted: numbers up to 2^53, or text")
         return self
 
 
@@ -140,31 +261,79 @@ class MatcherSettings(_Strict):
 
     cookie: str | None = None
     header: dict[str, str] | None = None
+    cidr: Cidr | None = None
+    jwt: ClaimSettings | None = None
 
     @model_validator(mode="after")
     def _one_rule(self) -> "MatcherSettings":
-        if (self.cookie is None) == (self.header is None):
-            raise ValueError("read neither or both of cookie and header; accepted: one of them")
-        name = self.cookie.split("=", 1)[0] if self.cookie is not None else "".join(self.header or {})
-        if not _TOKEN.fullmatch(name) or len(self.header or {"": ""}) != 1:
-            raise ValueError(f"read name '{name}'; accepted: one cookie (NAME or NAME=VALUE) or one header name")
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"read {' and '.join(given) or 'no rule'}; accepted: one of cookie, header, cidr, jwt")
+        if self.cookie is not None and not _TOKEN.fullmatch(self.cookie.split("=", 1)[0]):
+            raise ValueError(f"read cookie '{self.cookie}'; accepted: NAME or NAME=VALUE")
+        if self.cookie is not None and re.search(r"[\x00-\x1f\x7f;]|^\S+?=[ \t]|[ \t]$", self.cookie):
+            raise ValueError(f"read cookie '{self.cookie}'; accepted: a value without ; or blanks around it")
+        if self.header is not None:
+            if len(self.header) != 1:
+                raise ValueError(f"read {len(self.header)} headers in one rule; accepted: one, such as x-tester: '1'")
+            ((name, value),) = self.header.items()
+            if value != value.strip(" \t") or re.search(r"[\x00-\x1f\x7f]", value):
+                raise ValueError(f"read header value '{value}'; accepted: text without blanks around it")
+            try:
+                _header_name(name)
+            except InvalidError as error:
+                raise ValueError(str(error)) from None
         return self
 
     def matcher(self) -> Matcher:
+        if self.cidr is not None:
+            return NetworkRule(self.cidr)
+        if self.jwt is not None:
+            return ClaimRule(self.jwt.claim, tuple(self.jwt.values))
         if self.cookie is not None:
             name, equals, value = self.cookie.partition("=")
             return CookieRule(name, value if equals else None)
         ((name, value),) = (self.header or {}).items()
-        return HeaderRule(name.lower(), value)
+        return HeaderRule(_header_name(name), value)
+
+
+class JwtSettings(_Strict):
+    """Tokens that name users: the file of keys (a JWKS), who issues them, and where they are looked for."""
+
+    jwks: str
+    issuer: str | None = None
+    sources: list[Annotated[str, _parsed(_token_source)]] = Field(default=["header"], alias="from", min_length=1)
+
+
+class WindowSettings(_Strict):
+    """A weekly window in local time."""
+
+    days: Annotated[tuple[int, ...], _parsed(days_of_week), BeforeValidator(_joined)] = tuple(range(7))
+    start: TimeOfDay = Field(alias="from")
+    end: TimeOfDay = Field(alias="to")
+    tz: str
+
+    @model_validator(mode="after")
+    def _window(self) -> "WindowSettings":
+        try:
+            self.window()
+        except InvalidError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def window(self) -> Window:
+        return Window(self.days, self.start, self.end, self.tz)
 
 
 class AudienceSettings(_Strict):
     """Who gets the candidate beside the share."""
 
-    key: list[Literal["cookie"]] = ["cookie"]
+    key: list[Annotated[str, _parsed(_unit_key)]] = Field(default=[SUBJECT, COOKIE], min_length=1)
     exclude: list[MatcherSettings] = []
     include: list[MatcherSettings] = []
-    among: Literal["everyone"] = "everyone"
+    window: Annotated[list[WindowSettings], BeforeValidator(_listed)] = []
+    jwt: JwtSettings | None = None
+    among: Literal["everyone", "volunteers"] = "everyone"
 
 
 class GoldenSettings(_Strict):
@@ -365,6 +534,9 @@ def _accepted_keys(keys: tuple[str | int, ...]) -> list[str]:
         "audience": AudienceSettings,
         "include": MatcherSettings,
         "exclude": MatcherSettings,
+        "window": WindowSettings,
+        "jwt": ClaimSettings if {"include", "exclude"} & set(keys) else JwtSettings,
+        "tls": TlsSettings,
         "plan": StageSettings,
         "golden": GoldenSettings,
         "guards": GuardSettings,
@@ -381,6 +553,7 @@ def _settings(read: _File, path: Path, where: _Where) -> Settings:
             raise InvalidError(
                 f"{where('versions', name)}: read version name '{name}'; accepted: letters, digits . _ -"
             )
+    _refuse_unprovable(read, where)
     if read.stable not in read.versions:
         known = ", ".join(sorted(read.versions))
         raise InvalidError(f"{where('stable')}: unknown version '{read.stable}'; accepted: {known}")
@@ -393,10 +566,7 @@ def _settings(read: _File, path: Path, where: _Where) -> Settings:
         admission=read.admission,
         versions={name: _version(name, version, base) for name, version in read.versions.items()},
         stable=read.stable,
-        audience=Audience(
-            tuple(rule.matcher() for rule in read.audience.exclude),
-            tuple(rule.matcher() for rule in read.audience.include),
-        ),
+        audience=_audience(read.audience, base, where),
         plan=_plan(read, base, where),
         rules=_rules(read, where),
     )
@@ -409,9 +579,52 @@ def _version(name: str, read: VersionSettings, base: Path) -> Version:
         model=str((base / read.model).resolve()) if read.model else None,
         device=read.device,
         hotwords=str((base / read.hotwords).resolve()) if read.hotwords else None,
-        url=str(read.url) if read.url else None,
+        urls=tuple(read.url or ()),
+        ca=str((base / read.ca).resolve()) if read.ca else None,
+        health=read.health,
         memory_bytes=read.memory,
     )
+
+
+def _refuse_unprovable(read: _File, where: _Where) -> None:
+    """nginx compares certificates with host names only, never with addresses."""
+    for name, version in read.versions.items():
+        for url in version.url or [] if read.gateway.engine == "nginx" else []:
+            host = url.partition("://")[2].rpartition(":")[0].strip("[]")
+            if url.startswith("https:") and packed_address(host) is not None:
+                raise InvalidError(
+                    f"{where('versions', name, 'url')}: nginx cannot verify a certificate for the address {host}; "
+                    "accepted: a host name, or gateway.engine: envoy"
+                )
+
+
+def _audience(read: AudienceSettings, base: Path, where: _Where) -> Audience:
+    audience = Audience(
+        exclude=tuple(rule.matcher() for rule in read.exclude),
+        include=tuple(rule.matcher() for rule in read.include),
+        key=tuple(read.key),
+        windows=tuple(window.window() for window in read.window),
+        volunteers_only=read.among == "volunteers",
+        jwt=_jwt(read.jwt, base, where) if read.jwt else None,
+    )
+    if audience.jwt is None and any(isinstance(rule, ClaimRule) for rule in (*audience.exclude, *audience.include)):
+        raise InvalidError(
+            f"{where('audience')}: a rule reads a claim and audience.jwt is missing; accepted: jwt: {{jwks: FILE, …}}"
+        )
+    return audience
+
+
+def _jwt(read: JwtSettings, base: Path, where: _Where) -> Jwt:
+    path = base / read.jwks
+    try:
+        keys = checked_keys(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidError(
+            f"{where('audience', 'jwt', 'jwks')}: {path} cannot be read ({error}); accepted: a JWKS file"
+        ) from None
+    except InvalidError as error:
+        raise InvalidError(f"{where('audience', 'jwt', 'jwks')}: {path.name}: {error}") from None
+    return Jwt(keys, read.issuer, tuple(read.sources))
 
 
 def _plan(read: _File, base: Path, where: _Where) -> Plan:

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from huidu.core.audience import CookieRule, HeaderRule
+from huidu.core.address import network
+from huidu.core.audience import ClaimRule, CookieRule, HeaderRule, NetworkRule
 from huidu.core.errors import InvalidError
 from huidu.core.plan import DEFAULT_PLAN, Golden, Share
 from huidu.settings import Settings, load
@@ -29,7 +30,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     assert settings.control.share_expiry == 900
     assert settings.data == tmp_path / "data"
     assert settings.versions["v1"].model == str(tmp_path / "models/v1")
-    assert settings.versions["v3"].url == "10.0.0.5:7860"
+    assert settings.versions["v3"].urls == ("http://10.0.0.5:7860",)
     assert not settings.versions["v3"].managed
 
 
@@ -86,11 +87,50 @@ alpha: 0.02
         ("alpha: x\n", ":6: alpha: read 'x'; accepted: a valid number"),
         (
             "audience: {include: [{cooky: x}]}\n",
-            ":6: unknown key 'cooky' in audience.include[0]; accepted: cookie, header",
+            ":6: unknown key 'cooky' in audience.include[0]; accepted: cidr, cookie, header, jwt",
         ),
         (
             "control: {share_expiry: 5}\n",
             ":6: control.share_expiry: read duration '5'; accepted: a number and s, m, h or d",
+        ),
+        (
+            "audience: {include: [{cidr: 10.9.0.5/16}]}\n",
+            ":6: audience.include[0].cidr: read network '10.9.0.5/16' (10",
+        ),
+        ("audience: {exclude: [{cidr: all}]}\n", "accepted: such as 10.9.0.0/16 or fd00::/8"),
+        (
+            "audience: {include: [{cookie: a, cidr: 10.0.0.0/8}]}\n",
+            "read cookie and cidr; accepted: one of cookie, header",
+        ),
+        ("audience: {include: [{cookie: 'a=b;c'}]}\n", "read cookie 'a=b;c'; accepted: a value without ;"),
+        (
+            "audience: {include: [{header: {x-huidu-side: '1'}}]}\n",
+            "accepted: a name of letters, digits and - that clients",
+        ),
+        ("audience: {include: [{header: {x_tester: '1'}}]}\n", "read header 'x_tester'; accepted: a name of letters"),
+        (
+            "audience: {include: [{jwt: {claim: role, in: [a]}}]}\n",
+            ":6: a rule reads a claim and audience.jwt is missing",
+        ),
+        ("audience: {jwt: {jwks: none.json}}\n", ":6: "),
+        ("audience: {jwt: {jwks: none.json, from: [query]}}\n", "read token source 'query'; accepted: header"),
+        ("audience: {key: [ip]}\n", "read key 'ip'; accepted: jwt.sub, cookie, header:NAME, address"),
+        ("audience: {key: []}\n", ":6: audience.key: read []"),
+        ("audience: {among: some}\n", ":6: audience.among: read 'some'; accepted: 'everyone' or 'volunteers'"),
+        ("audience: {window: {from: '9', to: '18:00', tz: UTC}}\n", "read time '9'; accepted: HH:MM"),
+        ("audience: {window: {from: '09:00', to: '09:00', tz: UTC}}\n", "read the same time in from and to"),
+        ("audience: {window: {from: '09:00', to: '18:00', tz: Mars}}\n", "read tz 'Mars'; accepted: a time zone"),
+        (
+            "audience: {window: {days: all, from: '09:00', to: '18:00', tz: UTC}}\n",
+            "read days 'all'; accepted: mon tue",
+        ),
+        ("gateway: {trusted_proxies: [10.0.0.1/8]}\n", ":6: gateway.trusted_proxies[0]: read network '10.0.0.1/8'"),
+        ("gateway: {hang_after: 0s}\n", ":6: gateway.hang_after"),
+        ("gateway: {drain: wait}\n", ":6: gateway.drain: read 'wait'; accepted: 'finish' or 'move'"),
+        ("gateway: {engine: haproxy}\n", ":6: gateway.engine: read 'haproxy'; accepted: 'envoy' or 'nginx'"),
+        (
+            "plan: [{share: 0%, for: 1m}, {share: 100%, for: 1m}]\n",
+            ":6: the plan compares at no share; accepted: a share",
         ),
         ("versions: {}\n", ":6: key 'versions' stands twice; accepted: once"),
         ("a: [\n", "not YAML"),
@@ -102,6 +142,78 @@ def test_each_mistake_is_one_line_that_says_where_what_and_what_instead(tmp_path
         read(tmp_path, BASE + extra)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_an_audience_is_read_whole(tmp_path: Path) -> None:
+    key = '{"kty": "oct", "k": "YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcyBsb25n"}'
+    (tmp_path / "keys.json").write_text(f'{{"keys": [{key}]}}')
+    settings = read(
+        tmp_path,
+        BASE
+        + """\
+audience:
+  key: [jwt.sub, cookie, "header:X-User", address]
+  exclude: [{cidr: 10.9.0.0/16}, {cookie: huidu_optout}]
+  include: [{cidr: "fd00::/8"}, {jwt: {claim: role, in: [tester, 1, true]}}]
+  jwt: {jwks: keys.json, issuer: sso, from: [header, "cookie:sso_token"]}
+  window:
+  - {days: mon-fri, from: "09:00", to: 18:00, tz: Asia/Shanghai}
+  - {days: [sat, sun], from: "22:00", to: "06:00", tz: Asia/Shanghai}
+  among: volunteers
+""",
+    )
+    audience = settings.audience
+    assert audience.key == ("jwt.sub", "cookie", "header:x-user", "address")
+    assert audience.exclude == (NetworkRule(network("10.9.0.0/16")), CookieRule("huidu_optout"))
+    assert audience.include == (NetworkRule(network("fd00::/8")), ClaimRule("role", ("tester", 1, True)))
+    assert [(each.days, each.start_minute, each.end_minute) for each in audience.windows] == [
+        ((0, 1, 2, 3, 4), 540, 1080),
+        ((5, 6), 1320, 360),
+    ]
+    assert audience.jwt is not None
+    assert (audience.jwt.issuer, audience.jwt.sources) == ("sso", ("header", "cookie:sso_token"))
+    assert audience.volunteers_only
+
+
+@pytest.mark.parametrize(
+    ("url", "urls"),
+    [
+        ("http://10.0.0.5:7860", ("http://10.0.0.5:7860",)),
+        ("https://asr.example/", ("https://asr.example:443",)),
+        ("[http://a:1, http://b]", ("http://a:1", "http://b:80")),
+        ('"http://[fd00::1]:7860"', ("http://[fd00::1]:7860",)),
+    ],
+)
+def test_a_version_may_run_elsewhere(tmp_path: Path, url: str, urls: tuple[str, ...]) -> None:
+    text = (
+        f"versions: {{v1: {{url: {url}}}}}\nstable: v1\n"
+        if url[0] != "["
+        else (f"versions:\n  v1: {{url: {url}}}\nstable: v1\n")
+    )
+    assert read(tmp_path, text).versions["v1"].urls == urls
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("{url: 'ftp://a:1'}", "read url 'ftp://a:1'; accepted: http://HOST:PORT or https://HOST:PORT without a path"),
+        ("{url: 'http://a:1/v2'}", "without a path"),
+        ("{url: ['http://a:1', 'https://b:1']}", "accepted: one scheme for all addresses of a version"),
+        ("{url: 'http://a:1', ca: ca.pem}", "accepted: ca beside https only"),
+        ("{model: m, health: /ok}", "accepted: beside url only"),
+        ("{url: 'http://a:1', health: ok}", "read path 'ok'; accepted: such as /healthz"),
+        ("{url: []}", "versions.v1.url: read []"),
+        (
+            "{url: 'https://10.0.0.5'}\ngateway: {engine: nginx}",
+            "nginx cannot verify a certificate for the address 10.0.0.5",
+        ),
+    ],
+)
+def test_an_unusable_address_is_refused(tmp_path: Path, version: str, said: str) -> None:
+    with pytest.raises(InvalidError) as refused:
+        read(tmp_path, f"versions:\n  v1: {version}\nstable: v1\n")
+    assert said in str(refused.value)
+    assert str(refused.value).startswith("huidu.yaml:2: ")
 
 
 def test_an_unknown_stable_version_is_refused_with_the_known_ones(tmp_path: Path) -> None:

@@ -3,16 +3,26 @@
 The order and the names of the rules are those of design section 7.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from huidu.core.bucket import bucket, unit_of
+from huidu.core.address import Network, packed_address
+from huidu.core.bucket import bucket, new_uid, unit_of
+from huidu.core.jwt import Jwt, usable_claims
+from huidu.core.window import Window
 
 if TYPE_CHECKING:
     from huidu.core.routes import Routes
 
 UID_COOKIE = "huidu_uid"
+
+# What can make a unit, beside `header:NAME`.
+SUBJECT, COOKIE, ADDRESS = "jwt.sub", "cookie", "address"
+HEADER_PREFIX = "header:"
+# Kinds of a unit whose request had none of these: an id it was given to keep, or one for this request alone.
+NEW, REQUEST = "new", "request"
 
 
 class Rule(StrEnum):
@@ -21,7 +31,9 @@ class Rule(StrEnum):
     NO_RELEASE = "no_release"
     EXCLUDED = "excluded"
     INCLUDED = "included"
+    WINDOW = "window"
     EXPIRED = "expired"
+    NOT_VOLUNTEER = "not_volunteer"
     SHARE = "share"
     REST = "rest"
 
@@ -46,27 +58,66 @@ class HeaderRule:
     value: str
 
 
-Matcher = CookieRule | HeaderRule
+@dataclass(frozen=True, slots=True)
+class NetworkRule:
+    """Matches the client's address."""
+
+    network: Network
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRule:
+    """Matches a claim of a valid token that is one of `values`, or a list that holds one of them."""
+
+    claim: str
+    values: tuple[str | int | bool, ...]
+
+
+Matcher = CookieRule | HeaderRule | NetworkRule | ClaimRule
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The rules beside the share."""
+    """The rules beside the share.
+
+    `key` lists what a user is, the first that a request has counts. Without `windows` the share is always open.
+    """
 
     exclude: tuple[Matcher, ...] = ()
     include: tuple[Matcher, ...] = ()
+    key: tuple[str, ...] = (SUBJECT, COOKIE)
+    windows: tuple[Window, ...] = ()
+    volunteers_only: bool = False
+    jwt: Jwt | None = None
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The claims that a decision reads."""
+        named = {rule.claim for rule in (*self.exclude, *self.include) if isinstance(rule, ClaimRule)}
+        return tuple(sorted(named | ({"sub"} if SUBJECT in self.key else set())))
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a decision reads of a request: cookies in order as sent, headers by lower-case name."""
+    """What a decision reads of a request: cookies in order as sent, headers by lower-case name.
+
+    `address` is the client's (`client_address`), `claims` those of its first valid token, `volunteer` whether it
+    carries a valid cookie of a volunteer.
+    """
 
     cookies: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    address: str | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    volunteer: bool = False
 
     def cookie(self, name: str) -> str | None:
-        """The first cookie of that name; an empty one counts as absent."""
+        """The first cookie of that name that is not empty."""
         return next((value for key, value in self.cookies if key == name and value), None)
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, unless it is empty."""
+        return next((value for key, value in self.headers if key == name), None) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,35 +131,83 @@ class Decision:
     bucket: int
 
 
+def cookies_of(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The cookies in the values of Cookie, in order; what has no name or no `=` is none."""
+    parts = (part.partition("=") for value in values for part in value.split(";"))
+    named = ((name.strip(" \t"), value.strip(" \t")) for name, equals, value in parts if equals)
+    return tuple((name, value) for name, value in named if name)
+
+
 def matches(request: Request, matcher: Matcher) -> bool:
-    if isinstance(matcher, HeaderRule):
-        return (matcher.name, matcher.value) in request.headers
-    if matcher.value is None:
-        return any(name == matcher.name for name, _ in request.cookies)
-    return (matcher.name, matcher.value) in request.cookies
+    match matcher:
+        case HeaderRule(name, value):
+            return (name, value) in request.headers
+        case CookieRule(name, None):
+            return any(each == name for each, _ in request.cookies)
+        case CookieRule(name, value):
+            return (name, value) in request.cookies
+        case NetworkRule(network):
+            packed = packed_address(request.address) if request.address else None
+            return packed is not None and packed in network
+        case ClaimRule(claim, values):
+            return _holds(request.claims.get(claim), values)
 
 
-def decide(request: Request, routes: "Routes", secret: str, now: float, new_uid: str) -> Decision:
+def _holds(found: Any, values: tuple[str | int | bool, ...]) -> bool:
+    listed = found if isinstance(found, list) else [found]
+    # True is 1 in Python and nowhere else.
+    return any(
+        value == each and isinstance(value, bool) is isinstance(each, bool) for each in listed for value in values
+    )
+
+
+def decide(request: Request, routes: "Routes", secret: str, now: float, request_id: str) -> Decision:
     """Which version the request gets at `now` (epoch seconds).
 
-    `new_uid` is the id that a request without the cookie `huidu_uid` is given, and drawn by at once.
+    A request that has nothing of the audience's key is drawn by its own id; where a cookie is part of the key, by
+    the one that its sender is given to keep (`new_uid`).
     """
-    sent = request.cookie(UID_COOKIE)
-    user = sent or new_uid
+    claims = usable_claims(request.claims, routes.audience.claims) or {}
+    request = Request(request.cookies, request.headers, request.address, claims, request.volunteer)
+    user, kind = _user(request, routes.audience.key, secret, request_id)
     drawn = bucket(routes.salt, user)
     rule = _rule(request, routes, now, drawn)
     to_candidate = rule in (Rule.INCLUDED, Rule.SHARE) and routes.candidate is not None
     version = routes.candidate if to_candidate and routes.candidate else routes.stable
-    return Decision(version, rule, unit_of(secret, user), "cookie" if sent else "new", drawn)
+    return Decision(version, rule, unit_of(secret, user), kind, drawn)
+
+
+def _user(request: Request, key: tuple[str, ...], secret: str, request_id: str) -> tuple[str, str]:
+    """What the request is drawn by, and the kind of it."""
+    for kind in key:
+        found: Any
+        if kind == SUBJECT:
+            found = request.claims.get("sub")
+        elif kind == COOKIE:
+            found = request.cookie(UID_COOKIE)
+        elif kind == ADDRESS:
+            packed = packed_address(request.address) if request.address else None
+            # Written in one way only, whichever way it was sent.
+            found = packed.hex() if packed else None
+        else:
+            found = request.header(kind.removeprefix(HEADER_PREFIX))
+        if isinstance(found, str) and found:
+            return found, kind
+    return (new_uid(secret, request_id), NEW) if COOKIE in key else (request_id, REQUEST)
 
 
 def _rule(request: Request, routes: "Routes", now: float, drawn: int) -> Rule:
+    audience = routes.audience
     if routes.candidate is None:
         return Rule.NO_RELEASE
-    if any(matches(request, matcher) for matcher in routes.audience.exclude):
+    if any(matches(request, matcher) for matcher in audience.exclude):
         return Rule.EXCLUDED
-    if any(matches(request, matcher) for matcher in routes.audience.include):
+    if any(matches(request, matcher) for matcher in audience.include):
         return Rule.INCLUDED
+    if audience.windows and not any(start <= now < end for start, end in routes.open):
+        return Rule.WINDOW
     if routes.expires_at is not None and now >= routes.expires_at:
         return Rule.EXPIRED
+    if audience.volunteers_only and not request.volunteer:
+        return Rule.NOT_VOLUNTEER
     return Rule.SHARE if drawn < routes.share_bp else Rule.REST

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from huidu.core.audience import Audience, CookieRule, HeaderRule, Request, Rule, decide
+from huidu.core.audience import Audience, CookieRule, HeaderRule, Matcher, Request, Rule, decide
+from huidu.core.bucket import new_uid
 from huidu.core.routes import Routes, Upstream, from_json, rolled_back, to_json
 
 _names = st.sampled_from(["huidu_uid", "tester", "optout", "other"])
@@ -15,7 +16,7 @@ requests = st.builds(
     st.lists(st.tuples(st.sampled_from(["x-a", "x-b"]), _values), max_size=2).map(tuple),
 )
 audiences = st.builds(Audience, st.lists(_matchers, max_size=2).map(tuple), st.lists(_matchers, max_size=2).map(tuple))
-UPSTREAMS = (Upstream("v1", "127.0.0.1:1"), Upstream("v2", "127.0.0.1:2"))
+UPSTREAMS = (Upstream("v1", ("127.0.0.1:1",)), Upstream("v2", ("127.0.0.1:2", "[::1]:2"), True, "ca.pem", "/ok"))
 serving = st.builds(
     Routes,
     generation=st.integers(1, 99),
@@ -34,11 +35,12 @@ def test_rules_hold_in_their_order(request: Request, routes: Routes, now: float)
     decision = decide(request, routes, "secret", now, "new")
     cookies, headers = set(request.cookies), set(request.headers)
 
-    def meant(rules: tuple[CookieRule | HeaderRule, ...]) -> bool:
+    def meant(rules: tuple[Matcher, ...]) -> bool:
         return any(
             (rule.name, rule.value) in headers
             if isinstance(rule, HeaderRule)
-            else any(name == rule.name and rule.value in (None, value) for name, value in cookies)
+            else isinstance(rule, CookieRule)
+            and any(name == rule.name and rule.value in (None, value) for name, value in cookies)
             for rule in rules
         )
 
@@ -68,8 +70,9 @@ def test_who_got_the_candidate_still_has_it_at_a_larger_share(user: str, one: in
 
 @given(requests, serving)
 def test_a_first_contact_is_drawn_by_the_id_it_is_given(request: Request, routes: Routes) -> None:
-    first = decide(Request(headers=request.headers), routes, "s", 0.0, "given")
-    again = decide(Request((("huidu_uid", "given"),), request.headers), routes, "s", 0.0, "another")
+    first = decide(Request(headers=request.headers), routes, "s", 0.0, "first")
+    given = (("huidu_uid", new_uid("s", "first")),)
+    again = decide(Request(given, request.headers), routes, "s", 0.0, "another")
     assert (first.bucket, first.unit) == (again.bucket, again.unit)
     assert (first.unit_kind, again.unit_kind) == ("new", "cookie")
 

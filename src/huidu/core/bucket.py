@@ -28,12 +28,20 @@ def bucket(salt: str, user: str) -> int:
 
     Equal to nginx's own comparison: `split_clients` with P % contains exactly the buckets below 100 P.
     """
-    h = murmur2(f"{salt}:{user}".encode())
+    h = murmur2(f"{salt}:{user}".encode(errors="surrogateescape"))
     return min(BUCKETS - 1, ((h + 1) * BUCKETS - 1) // _MASK)
+
+
+def new_uid(secret: str, request_id: str) -> str:
+    """The id (32 hex digits) that a user without one is given at a first contact.
+
+    Made of the request's id, which is logged, and not to be guessed from it.
+    """
+    return unit_of(secret, f"new:1:{request_id}") + unit_of(secret, f"new:2:{request_id}")
 
 
 def unit_of(secret: str, user: str) -> str:
     """The 64-bit keyed hash (16 hex digits) under which a user appears in log and store."""
-    high = murmur2(f"{secret}:a:{user}".encode())
-    low = murmur2(f"{secret}:b:{user}".encode())
+    high = murmur2(f"{secret}:a:{user}".encode(errors="surrogateescape"))
+    low = murmur2(f"{secret}:b:{user}".encode(errors="surrogateescape"))
     return f"{high:08x}{low:08x}"

@@ -115,8 +115,8 @@ class Plan:
                 raise InvalidError(
                     f"share {upper.share_bp / 100:g}% follows {lower.share_bp / 100:g}%; accepted: shares that rise"
                 )
-        if len(shares) < 2:
-            raise InvalidError("the plan goes to 100% at once; accepted: at least one smaller share before the bake")
+        if not any(0 < share.share_bp < FULL_BP for share in shares):
+            raise InvalidError("the plan compares at no share; accepted: a share between 0% and 100% before the bake")
         if any(isinstance(stage, Golden) for stage in self.stages[1:]):
             raise InvalidError("a golden stage stands behind another stage; accepted: one, before the shares")
 

@@ -164,7 +164,7 @@ class Fleet:
     addresses: tuple[tuple[str, str], ...] = ()
 
     def address(self, version: str) -> str:
-        """`host:port` of a version. Raises `KeyError` for one that was never given any."""
+        """`host:port` of a managed version, else its first URL. Raises `KeyError` for one that has neither."""
         return dict(self.addresses)[version]
 
 

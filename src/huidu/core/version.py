@@ -8,9 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A named bundle. Either `url` names a service that already runs, or `engine` and `model` say what to run.
+    """A named bundle. Either `urls` name a service that already runs, or `engine` and `model` say what to run.
 
-    `memory_bytes` is the declared peak of its process; None when only measurement can tell.
+    `urls` are `http://HOST:PORT` or `https://HOST:PORT`, all of one scheme; `ca` is a PEM file that vouches for
+    their certificates and `health` a path that says whether one works. `memory_bytes` is the declared peak of its
+    process; None when only measurement can tell.
     """
 
     name: str
@@ -18,13 +20,15 @@ class Version:
     model: str | None = None
     device: str = "cpu"
     hotwords: str | None = None
-    url: str | None = None
+    urls: tuple[str, ...] = ()
+    ca: str | None = None
+    health: str | None = None
     memory_bytes: int | None = None
 
     @property
     def managed(self) -> bool:
         """Whether Huidu starts and stops its process."""
-        return self.url is None
+        return not self.urls
 
 
 def fingerprint(bundle: dict[str, Any], files: dict[str, bytes]) -> str:

@@ -1,0 +1,331 @@
+-- Who gets the candidate: the decision of core/audience.py, the same text in Envoy and in nginx.
+--
+-- What differs between the two comes in as `host`, a table of functions of a request handle:
+--   header(handle, name)   the values of a header as a list, or nil
+--   cookies(handle)        the values of Cookie joined by ";", or nil
+--   peer(handle)           the address of who connected, without port
+--   claims(handle)         the claims of the first valid token as a table, or nil
+--   volunteer(handle)      whether a valid cookie of a volunteer came along
+-- Each is called only when the policy needs it.
+
+local bit = require("bit")
+local tobit, lshift, rshift, band, bxor = bit.tobit, bit.lshift, bit.rshift, bit.band, bit.bxor
+local byte, char, find, sub, format = string.byte, string.char, string.find, string.sub, string.format
+local floor, min = math.floor, math.min
+
+local M = 0x5bd1e995
+local TAB, SPACE, SEMICOLON, EQUALS = 9, 32, 59, 61
+
+-- A 32-bit product, split so that doubles stay exact.
+local function mul(a)
+  return tobit(lshift(tobit(rshift(a, 16) * M), 16) + band(a, 0xffff) * M)
+end
+
+-- MurmurHash2, 32 bit, seed 0, as an unsigned number.
+local function murmur2(text)
+  local n = #text
+  local h, i = n, 1
+  while n >= 4 do
+    local a, b, c, d = byte(text, i, i + 3)
+    local k = mul(tobit(a + b * 0x100 + c * 0x10000 + d * 0x1000000))
+    k = mul(bxor(k, rshift(k, 24)))
+    h = bxor(mul(h), k)
+    i, n = i + 4, n - 4
+  end
+  if n > 0 then
+    local tail = byte(text, i)
+    if n > 1 then tail = tail + byte(text, i + 1) * 0x100 end
+    if n > 2 then tail = tail + byte(text, i + 2) * 0x10000 end
+    h = mul(bxor(h, tail))
+  end
+  h = mul(bxor(h, rshift(h, 13)))
+  return bxor(h, rshift(h, 15)) % 4294967296
+end
+
+local function bucket(salt, user)
+  return min(9999, floor(((murmur2(salt .. ":" .. user) + 1) * 10000 - 1) / 4294967295))
+end
+
+local function unit(secret, user)
+  return format("%08x%08x", murmur2(secret .. ":a:" .. user), murmur2(secret .. ":b:" .. user))
+end
+
+local function blank(c) return c == SPACE or c == TAB end
+
+local function trimmed(text, first, last)
+  while first <= last and blank(byte(text, first)) do first = first + 1 end
+  while last >= first and blank(byte(text, last)) do last = last - 1 end
+  return sub(text, first, last)
+end
+
+-- The value of the next cookie of a name from a position on, and where the search may go on.
+local function next_cookie(text, name, from)
+  while true do
+    local first, last = find(text, name, from, true)
+    if not first then return nil end
+    local before, after = first - 1, last + 1
+    while before >= 1 and blank(byte(text, before)) do before = before - 1 end
+    while blank(byte(text, after)) do after = after + 1 end
+    if (before < 1 or byte(text, before) == SEMICOLON) and byte(text, after) == EQUALS then
+      local stop = find(text, ";", after, true) or #text + 1
+      return trimmed(text, after + 1, stop - 1), stop
+    end
+    from = last + 1
+  end
+end
+
+-- Whether there is a cookie of that name and, where one is asked for, of that value.
+local function has_cookie(text, name, wanted)
+  local value, from = next_cookie(text, name, 1)
+  while value do
+    if wanted == nil or value == wanted then return true end
+    value, from = next_cookie(text, name, from)
+  end
+  return false
+end
+
+-- The first value of a cookie that is not empty.
+local function cookie(text, name)
+  local value, from = next_cookie(text, name, 1)
+  while value == "" do value, from = next_cookie(text, name, from) end
+  return value
+end
+
+-- ------------------------------------------------------------------ addresses
+
+-- Four bytes of an IPv4 address, or nil. Strict: no leading zeros, no missing parts. Byte by byte, for that is what
+-- LuaJIT compiles.
+local function packed4(text)
+  local packed, parts, number, digits = "", 0, 0, 0
+  for index = 1, #text + 1 do
+    local c = byte(text, index) or 46
+    if c == 46 then
+      if digits == 0 or number > 255 or parts == 4 then return nil end
+      if digits > 1 and number < (digits == 2 and 10 or 100) then return nil end
+      packed, parts, number, digits = packed .. char(number), parts + 1, 0, 0
+    elseif c >= 48 and c <= 57 and digits < 3 then
+      number, digits = number * 10 + c - 48, digits + 1
+    else
+      return nil
+    end
+  end
+  if parts ~= 4 then return nil end
+  return packed
+end
+
+-- The 16-bit groups of one side of "::" as bytes, or nil.
+local function groups(text)
+  if text == "" then return "" end
+  local packed = ""
+  for part in string.gmatch(text .. ":", "([^:]*):") do
+    if not find(part, "^%x%x?%x?%x?$") then return nil end
+    local number = tonumber(part, 16)
+    packed = packed .. char(floor(number / 256), number % 256)
+  end
+  return packed
+end
+
+-- Sixteen bytes, the last four of them written as IPv4.
+local LONGEST_ADDRESS = 45
+
+-- 4 or 16 bytes of an address, or nil. An IPv4 address written as IPv6 is its 4 bytes.
+local function packed_address(text)
+  if #text > LONGEST_ADDRESS then return nil end
+  if not find(text, ":", 1, true) then return packed4(text) end
+  local dotted = string.match(text, "[^:]*$")
+  if find(dotted, ".", 1, true) then
+    local four = packed4(dotted)
+    if not four then return nil end
+    local a, b, c, d = byte(four, 1, 4)
+    text = sub(text, 1, #text - #dotted) .. format("%x:%x", a * 256 + b, c * 256 + d)
+  end
+  local packed
+  local first, last = find(text, "::", 1, true)
+  if first then
+    if find(text, "::", first + 1, true) then return nil end
+    local high, low = groups(sub(text, 1, first - 1)), groups(sub(text, last + 1))
+    if not high or not low or #high + #low > 14 then return nil end
+    packed = high .. string.rep("\0", 16 - #high - #low) .. low
+  else
+    packed = groups(text)
+    if not packed or #packed ~= 16 then return nil end
+  end
+  if sub(packed, 1, 12) == "\0\0\0\0\0\0\0\0\0\0\255\255" then return sub(packed, 13) end
+  return packed
+end
+
+local function hex(packed)
+  return (string.gsub(packed, ".", function(c) return format("%02x", byte(c)) end))
+end
+
+-- A network {packed = hex digits, bits = number} made ready for `within`.
+local function compiled_network(rule)
+  local packed = string.gsub(rule.packed, "%x%x", function(pair) return char(tonumber(pair, 16)) end)
+  local whole = floor(rule.bits / 8)
+  local rest = rule.bits % 8
+  local mask = rest > 0 and band(0xff, lshift(0xff, 8 - rest)) or 0
+  return { length = #packed, whole = whole, head = sub(packed, 1, whole), mask = mask, tail = byte(packed, whole + 1) }
+end
+
+local function within(packed, network)
+  if #packed ~= network.length or sub(packed, 1, network.whole) ~= network.head then return false end
+  return network.mask == 0 or band(byte(packed, network.whole + 1), network.mask) == network.tail
+end
+
+local function within_any(packed, networks)
+  for index = 1, #networks do
+    if within(packed, networks[index]) then return true end
+  end
+  return false
+end
+
+-- The packed address of the client: the peer, or what trusted proxies say before it (core/address.py).
+local function client_address(host, handle, trusted)
+  local found = packed_address(host.peer(handle))
+  if not found or #trusted == 0 or not within_any(found, trusted) then return found end
+  local values = host.header(handle, "x-forwarded-for")
+  if not values then return found end
+  local text = table.concat(values, ",")
+  local stop = #text
+  while stop >= 0 and within_any(found, trusted) do
+    local start = stop
+    while start >= 1 and byte(text, start) ~= 44 do start = start - 1 end
+    local element = trimmed(text, start + 1, stop)
+    local named = element == "" and found or packed_address(element)
+    if not named then break end
+    found, stop = named, start - 1
+    if start == 0 then break end
+  end
+  return found
+end
+
+-- ------------------------------------------------------------------ claims
+
+local function each_value(value)
+  if type(value) == "table" then return value end
+  return { value }
+end
+
+-- The claims that the policy reads; empty where one of them holds a control character.
+local function usable_claims(host, handle, names)
+  local claims = host.claims(handle)
+  if not claims then return {} end
+  local found = {}
+  for _, name in ipairs(names) do
+    local value = claims[name]
+    for _, text in ipairs(each_value(value)) do
+      if type(text) == "string" and find(text, "[%z\1-\31\127]") then return {} end
+    end
+    found[name] = value
+  end
+  return found
+end
+
+local function holds(found, values)
+  for _, value in ipairs(each_value(found)) do
+    for _, wanted in ipairs(values) do
+      if value == wanted then return true end
+    end
+  end
+  return false
+end
+
+-- ------------------------------------------------------------------ the decision
+
+local function matches(rule, host, handle, seen)
+  if rule.cookie then
+    return seen.cookies ~= nil and has_cookie(seen.cookies, rule.cookie, rule.value)
+  elseif rule.header then
+    for _, value in ipairs(host.header(handle, rule.header) or {}) do
+      if value == rule.value then return true end
+    end
+    return false
+  elseif rule.network then
+    return seen.address ~= nil and within(seen.address, rule.network)
+  end
+  return holds(seen.claims[rule.claim], rule["in"])
+end
+
+local function any_match(rules, host, handle, seen)
+  for index = 1, #rules do
+    if matches(rules[index], host, handle, seen) then return true end
+  end
+  return false
+end
+
+local function inside(intervals, now)
+  for index = 1, #intervals do
+    local interval = intervals[index]
+    if now >= interval[1] and now < interval[2] then return true end
+  end
+  return false
+end
+
+local function choose(policy, host, handle, seen, drawn, now)
+  if not policy.candidate then return "no_release" end
+  if any_match(policy.exclude, host, handle, seen) then return "excluded" end
+  if any_match(policy.include, host, handle, seen) then return "included" end
+  if policy.windows and not inside(policy.open, now) then return "window" end
+  if policy.expires_at and now >= policy.expires_at then return "expired" end
+  if policy.volunteers_only and not host.volunteer(handle) then return "not_volunteer" end
+  if drawn < policy.share_bp then return "share" end
+  return "rest"
+end
+
+-- The id that a user is given to keep: made of the request's, which is logged, and not to be guessed from it.
+local function minted(secret, request_id)
+  return unit(secret, "new:1:" .. request_id) .. unit(secret, "new:2:" .. request_id)
+end
+
+local function user_of(policy, host, handle, seen, request_id)
+  for index = 1, #policy.key do
+    local kind = policy.key[index]
+    local found
+    if kind == "cookie" then
+      found = seen.cookies and cookie(seen.cookies, "huidu_uid")
+    elseif kind == "jwt.sub" then
+      found = seen.claims.sub
+    elseif kind == "address" then
+      found = seen.address and hex(seen.address)
+    else
+      found = (host.header(handle, sub(kind, 8)) or {})[1]
+    end
+    if type(found) == "string" and found ~= "" then return found, kind end
+  end
+  if policy.mints then return minted(policy.secret, request_id), "new" end
+  return request_id, "request"
+end
+
+local NO_CLAIMS = {}
+
+-- A policy as rendered, made ready for `decide`: once for each worker and generation.
+local function compile(policy)
+  for _, name in ipairs({ "exclude", "include", "key", "claims", "open", "trusted" }) do
+    policy[name] = policy[name] or {}
+  end
+  local by_address = false
+  for _, rules in ipairs({ policy.exclude, policy.include }) do
+    for _, rule in ipairs(rules) do
+      if rule.packed then rule.network, by_address = compiled_network(rule), true end
+    end
+  end
+  for index, network in ipairs(policy.trusted) do policy.trusted[index] = compiled_network(network) end
+  for _, kind in ipairs(policy.key) do
+    if kind == "cookie" then policy.mints = true end
+    if kind == "address" then by_address = true end
+  end
+  policy.by_address = by_address
+  return policy
+end
+
+-- Decides for a compiled policy. Returns the rule, whether the candidate gets the request, the unit, its kind, its
+-- bucket, and what it was drawn by: of kind "new" that is for the cookie.
+local function decide(policy, host, handle, now, request_id)
+  local address = policy.by_address and client_address(host, handle, policy.trusted) or nil
+  local claims = #policy.claims > 0 and usable_claims(host, handle, policy.claims) or NO_CLAIMS
+  local seen = { cookies = host.cookies(handle), claims = claims, address = address }
+  local user, kind = user_of(policy, host, handle, seen, request_id)
+  local drawn = bucket(policy.salt, user)
+  local rule = choose(policy, host, handle, seen, drawn, now)
+  return rule, rule == "included" or rule == "share", unit(policy.secret, user), kind, drawn, user
+end

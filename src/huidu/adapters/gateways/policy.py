@@ -1,0 +1,44 @@
+"""The policy as `policy.lua` reads it: plain JSON, the same for both gateways."""
+
+from importlib.resources import files
+from typing import Any
+
+from huidu.core.address import Network
+from huidu.core.audience import Matcher, NetworkRule
+from huidu.core.routes import Routes, matcher_to_json
+
+
+def policy_source() -> str:
+    """The Lua text of the decision, to stand before a gateway's own."""
+    return files(__package__).joinpath("policy.lua").read_text()
+
+
+def policy_json(routes: Routes, secret: str, trusted: tuple[Network, ...]) -> dict[str, Any]:
+    """What `compile` in `policy.lua` takes. `trusted` are the proxies whose word on the client's address counts."""
+    audience = routes.audience
+    policy: dict[str, Any] = {
+        "generation": routes.generation,
+        "secret": secret,
+        "salt": routes.salt,
+        "stable": routes.stable,
+        "share_bp": routes.share_bp,
+        "exclude": [_matcher(rule) for rule in audience.exclude],
+        "include": [_matcher(rule) for rule in audience.include],
+        "key": list(audience.key),
+        # Without tokens to verify there are no claims to ask for.
+        "claims": list(audience.claims) if audience.jwt else [],
+        "windows": bool(audience.windows),
+        "open": [list(interval) for interval in routes.open],
+        "volunteers_only": audience.volunteers_only,
+        "trusted": [_network(network) for network in trusted],
+    }
+    serving = {"candidate": routes.candidate, "release": routes.release, "expires_at": routes.expires_at}
+    return policy | {name: value for name, value in serving.items() if value is not None}
+
+
+def _matcher(rule: Matcher) -> dict[str, Any]:
+    return _network(rule.network) if isinstance(rule, NetworkRule) else matcher_to_json(rule)
+
+
+def _network(network: Network) -> dict[str, Any]:
+    return {"packed": network.packed.hex(), "bits": network.bits}

@@ -1,0 +1,128 @@
+"""The decision in Lua, which both gateways carry, against the decision in Python: the two must never differ."""
+
+import json
+from typing import Any
+
+import pytest
+from audiences import SECRET, TRUSTED, Drawn, Sent, policies, requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lupa import luajit21
+
+from huidu.adapters.gateways.policy import policy_json, policy_source
+from huidu.core.address import packed_address
+from huidu.core.audience import Audience, CookieRule, Decision, Rule
+from huidu.core.bucket import bucket, new_uid, unit_of
+from huidu.core.routes import Routes, Upstream
+
+NOW = 1_790_000_000.25
+BASE = Routes(3, "v1", (Upstream("v1", ("127.0.0.1:1",)), Upstream("v2", ("127.0.0.1:2",))))
+
+# Hands the local functions of the policy out, and stands for a gateway: requests come as plain tables.
+_HANDLE = """
+local host = {
+  header = function(h, name) return h.headers[name] end,
+  cookies = function(h) return h.cookies end,
+  peer = function(h) return h.peer end,
+  claims = function(h) return h.claims end,
+  volunteer = function(h) return h.volunteer end,
+}
+return compile, function(policy, h, now, uid) return decide(policy, host, h, now, uid) end, packed_address, bucket, unit
+"""
+
+
+class Lua:
+    """`policy.lua` in LuaJIT, as in the gateways."""
+
+    def __init__(self) -> None:
+        self.runtime = luajit21.LuaRuntime(encoding=None, unpack_returned_tuples=True)
+        functions = self.runtime.execute((policy_source() + _HANDLE).encode())
+        self.compile, self.decide, self.packed_address, self.bucket, self.unit = functions
+
+    def value(self, value: Any) -> Any:
+        """A plain value as Lua holds it; texts as bytes."""
+        if isinstance(value, dict):
+            plain = {self.value(key): self.value(each) for key, each in value.items() if each is not None}
+            return self.runtime.table_from(plain)
+        if isinstance(value, list):
+            return self.runtime.table_from([self.value(each) for each in value])
+        return value.encode(errors="surrogateescape") if isinstance(value, str) else value
+
+
+LUA = Lua()
+
+
+def _in_lua(drawn: Drawn, sent: Sent, routes: Routes, peer: str, uid: str) -> tuple[Any, ...]:
+    meaning = sent.meaning(routes, NOW, SECRET, peer, TRUSTED)
+    names = {key.lower() for key, _ in sent.lines}
+    handle: dict[str, Any] = {
+        "headers": {name: sent.values(name) for name in names},
+        "peer": peer,
+        "claims": dict(meaning.claims),
+        "volunteer": meaning.volunteer,
+    }
+    if sent.values("cookie"):
+        handle["cookies"] = ";".join(sent.values("cookie"))
+    policy = LUA.compile(LUA.value(json.loads(json.dumps(policy_json(routes, SECRET, TRUSTED)))))
+    found = LUA.decide(policy, LUA.value(handle), NOW, uid.encode())
+    return tuple(each.decode() if isinstance(each, bytes) else each for each in found)
+
+
+@settings(max_examples=4000, deadline=None)
+@given(policies, requests, st.sampled_from(["127.0.0.1", "198.51.100.9", "fd00:7::9", "::ffff:127.0.0.1", "10.8.0.1"]))
+def test_lua_decides_as_the_core_does(drawn: Drawn, sent: Sent, peer: str) -> None:
+    routes = drawn.routes(BASE, NOW)
+    meant = sent.meant(routes, NOW, "given", SECRET, peer, TRUSTED)
+    got = _in_lua(drawn, sent, routes, peer, "given")
+    assert got[:5] == (meant.rule.value, meant.version == "v2", meant.unit, meant.unit_kind, meant.bucket)
+    if meant.unit_kind == "new":
+        assert got[5] == new_uid(SECRET, "given")
+
+
+@settings(max_examples=2000, deadline=None)
+@given(
+    st.one_of(
+        st.ip_addresses().map(str),
+        st.ip_addresses(v=6).map(lambda address: address.exploded),
+        st.ip_addresses(v=4).map(lambda address: f"::ffff:{address}"),
+        st.text(alphabet="0123456789abcdef:.%g", max_size=24),
+        st.lists(st.text(alphabet="0123456789af", max_size=4), max_size=10).map(":".join),
+        st.lists(st.text(alphabet="0129", max_size=3), max_size=5).map(".".join),
+    )
+)
+def test_lua_reads_addresses_as_the_core_does(text: str) -> None:
+    assert LUA.packed_address(text.encode()) == packed_address(text)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_lua_hashes_as_the_core_does(salt: str, user: str) -> None:
+    assert LUA.bucket(salt.encode(), user.encode()) == bucket(salt, user)
+    assert LUA.unit(salt.encode(), user.encode()).decode() == unit_of(salt, user)
+
+
+SERVING = Drawn(Audience(include=(CookieRule("who"),)), 7, 5000, None, ())
+
+
+def _same(text: str) -> Decision:
+    """The decision about one Cookie header, after Lua has made the same."""
+    sent, routes = Sent((("Cookie", text),)), SERVING.routes(BASE, NOW)
+    meant = sent.meant(routes, NOW, "given", SECRET, "127.0.0.1", TRUSTED)
+    got = _in_lua(SERVING, sent, routes, "127.0.0.1", "given")
+    assert got[:5] == (meant.rule.value, meant.version == "v2", meant.unit, meant.unit_kind, meant.bucket)
+    return meant
+
+
+def test_a_thousand_cookies_are_read_to_the_last() -> None:
+    many = "; ".join(f"c{number}={number}" for number in range(1000))
+    assert _same(f"{many}; huidu_uid=last").unit == unit_of(SECRET, "last")
+    assert _same(f"{many}; who=me").rule is Rule.INCLUDED
+
+
+@pytest.mark.parametrize("text", ["xwho=1", "whox=1", "who", "other=who=1", "other=who", "=who=1", "Who=1", "who;=1"])
+def test_a_cookie_named_alike_is_not_that_cookie(text: str) -> None:
+    assert _same(text).rule is not Rule.INCLUDED
+
+
+def test_the_first_cookie_of_a_name_that_is_not_empty_counts() -> None:
+    assert _same("huidu_uid=; huidu_uid=one; huidu_uid=two").unit == unit_of(SECRET, "one")

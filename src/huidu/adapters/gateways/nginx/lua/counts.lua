@@ -1,0 +1,74 @@
+-- Open requests by version, and requests that fell back: counted for each worker, so that one that was killed takes
+-- its counts with it.
+
+local ffi = require("ffi")
+local C = ffi.C
+pcall(ffi.cdef, [[
+  int kill(int pid, int signal);
+  int getppid(void);
+]])
+local dict = ngx.shared.huidu_counts
+
+local ESRCH = 3
+
+local counts = {}
+local prefix = ""
+
+local function incr(name, by)
+  return dict:incr(prefix .. name, by, 0)
+end
+
+-- Whether a process is a worker of the same master.
+local function lives(pid)
+  if C.kill(pid, 0) ~= 0 and ffi.errno() == ESRCH then return false end
+  local file = io.open("/proc/" .. pid .. "/stat")
+  if not file then return true end
+  local state, parent = (file:read("*a") or ""):match("%) (%a) (%d+)")
+  file:close()
+  return state ~= "Z" and tonumber(parent) == C.getppid()
+end
+
+-- Calls visit(key, pid, name) for each count.
+local function each(visit)
+  for _, key in ipairs(dict:get_keys(0)) do
+    local pid, name = key:match("^(%d+) (.*)$")
+    if pid then visit(key, tonumber(pid), name) end
+  end
+end
+
+-- Forgets the counts of workers that are gone, and of one that had the number of this one.
+function counts.start()
+  local me = ngx.worker.pid()
+  prefix = me .. " "
+  each(function(key, pid)
+    if pid == me or not lives(pid) then dict:delete(key) end
+  end)
+end
+
+counts.incr = incr
+
+-- The sum over all living workers.
+function counts.sum(name)
+  local total, known = 0, {}
+  each(function(key, pid, found)
+    if found ~= name then return end
+    if known[pid] == nil then known[pid] = lives(pid) end
+    if known[pid] then total = total + (dict:get(key) or 0) end
+  end)
+  return total
+end
+
+-- Takes one of `limit` places; returns whether there was one. Who died is not asked for here: the worker that takes
+-- its place has forgotten its counts before it serves anybody.
+function counts.take(name, limit)
+  local total = incr(name, 1)
+  if total <= limit then
+    each(function(key, _, found)
+      if found == name and key ~= prefix .. name then total = total + (dict:get(key) or 0) end
+    end)
+  end
+  if total > limit then incr(name, -1) end
+  return total <= limit
+end
+
+return counts

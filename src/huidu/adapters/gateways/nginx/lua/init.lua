@@ -1,0 +1,39 @@
+-- The parts of the gateway, loaded once by the master before it forks; returns what the configuration calls.
+--
+-- `folder` holds this file and the others; `place` is what stays fixed while nginx runs:
+--   state_file    the state as it was last put in force, read after a restart
+--   socket        where control speaks to nginx
+--   mark          names this rendering of the configuration
+--   locations     the names of the locations that lead to versions spoken to by HTTPS
+--   alone         whether this nginx is ours alone
+--   certificate, certificate_key    the files of the listener, where it speaks TLS
+
+local folder, place = ...
+
+-- The way of a request is compiled as one piece (tuned.lua), which is longer than LuaJIT takes by default.
+require("jit").opt.start("maxrecord=16000", "maxirconst=4000", "maxsnap=4000", "maxtrace=8000", "maxmcode=16384")
+
+local parts = {}
+
+local function need(name)
+  if parts[name] == nil then
+    parts[name] = assert(loadfile(folder .. "/" .. name .. ".lua"))(need, place)
+  end
+  return parts[name]
+end
+
+local route, balance, workers = need("route"), need("balance"), need("workers")
+need("state").refresh()
+
+return {
+  route = route.route,
+  again = route.again,
+  begun = route.begun,
+  ended = route.ended,
+  balance = balance.balance,
+  balance_check = need("hang").balance_check,
+  checked = need("hang").checked,
+  certificate = need("certificate").present,
+  start = workers.start,
+  control = need("control"),
+}

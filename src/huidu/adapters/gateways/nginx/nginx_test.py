@@ -1,0 +1,882 @@
+"""The nginx adapter over the real nginx: who gets what, fallback, hanging candidates, tokens, the log."""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import random
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.x509.oid import NameOID
+
+from huidu.adapters.gateways.nginx.gateway import NginxGateway
+from huidu.adapters.gateways.nginx.swap import NginxFolder
+from huidu.adapters.gateways.place import Place, Tls
+from huidu.core.address import network
+from huidu.core.audience import Audience, ClaimRule, CookieRule, HeaderRule, Matcher, NetworkRule, Request, decide
+from huidu.core.errors import InvalidError
+from huidu.core.jwt import Jwt, checked_keys, volunteer_keys
+from huidu.core.places import Places
+from huidu.core.routes import Routes, Upstream
+from huidu.ports import FenceError
+
+
+class Backend:
+    """A plain HTTP server that says its name and what it got; `mode` makes it fail in one way or another."""
+
+    def __init__(self, name: str, tls: ssl.SSLContext | None = None):
+        backend = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                self._answer(hashlib.md5(body).hexdigest())
+
+            def do_GET(self) -> None:
+                self._answer("")
+
+            do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815
+
+            def _answer(self, digest: str) -> None:
+                backend.seen += 1
+                if self.headers.get("upgrade") and backend.mode == "ok":
+                    self._echo()
+                    return
+                if backend.mode == "slow":
+                    time.sleep(backend.seconds)
+                if backend.mode == "hang":
+                    backend.released.wait(20)
+                if backend.mode in ("reset", "hang"):
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                    self.close_connection = True
+                    return
+                body = json.dumps(
+                    {
+                        "name": name,
+                        "md5": digest,
+                        "method": self.command,
+                        "path": self.path,
+                        "headers": [[key.lower(), value] for key, value in self.headers.items()],
+                    }
+                ).encode()
+                self.send_response(backend.status)
+                self.send_header("content-length", str(len(body)))
+                self.send_header("x-audio-seconds", "1.5")
+                self.end_headers()
+                if backend.mode == "pause":
+                    self.wfile.write(body[:1])
+                    time.sleep(backend.seconds)
+                    body = body[1:]
+                self.wfile.write(body)
+
+            def _echo(self) -> None:
+                self.send_response(101)
+                self.send_header("upgrade", "websocket")
+                self.send_header("connection", "upgrade")
+                self.end_headers()
+                self.wfile.write(name.encode())
+                while data := self.connection.recv(4096):
+                    self.wfile.write(data)
+                self.close_connection = True
+
+            def log_message(self, *_: object) -> None:
+                """Says nothing."""
+
+        self.status, self.mode, self.seconds, self.seen = 200, "ok", 1.0, 0
+        self.released = threading.Event()
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.port = self._server.server_port
+        self.address = f"127.0.0.1:{self.port}"
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def close(self) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, *_: object) -> None:
+        """Clients that leave are no news."""
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def name(self) -> str:
+        return str(self.json()["name"])
+
+    def got(self, name: str) -> str | None:
+        """A header as the backend got it; several joined."""
+        values = [value for key, value in self.json()["headers"] if key == name]
+        return ",".join(values) if values else None
+
+
+@dataclass
+class Front:
+    """A running gateway with two backends."""
+
+    gateway: NginxGateway
+    places: Places
+    place: Place
+    routes: Routes
+    stable: Backend
+    candidate: Backend
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def folder(self) -> NginxFolder:
+        return NginxFolder(self.places)
+
+    def swap(self, routes: Routes, fence: int = 0) -> Routes:
+        current = self.gateway.routes()
+        assert current is not None
+        fresh = replace(routes, generation=current.generation + 2)
+        self.gateway.swap(fresh, fence)
+        assert self.gateway.applied(fresh.generation, 5.0)
+        return fresh
+
+    def serve(self, share_bp: int = 10_000, **changes: Any) -> Routes:
+        serving = replace(self.routes, release=7, candidate="v2", share_bp=share_bp, expires_at=time.time() + 600)
+        return self.swap(replace(serving, **changes))
+
+    def ask(
+        self,
+        method: str = "GET",
+        path: str = "/",
+        headers: list[tuple[str, str]] | None = None,
+        body: bytes | None = None,
+        connection: HTTPConnection | None = None,
+    ) -> Answer:
+        used = connection or HTTPConnection("127.0.0.1", self.place.listen_port, timeout=30)
+        named = any(name == "Host" for name, _ in headers or [])
+        used.putrequest(method, path, skip_accept_encoding=True, skip_host=named)
+        for name, value in headers or []:
+            used.putheader(name, value.encode("utf-8", "surrogateescape"))
+        if body is not None:
+            used.putheader("content-length", str(len(body)))
+        try:
+            used.endheaders(body)
+            return _answer(used.getresponse())
+        finally:
+            if connection is None:
+                used.close()
+
+    def lines(self) -> list[dict[str, Any]]:
+        if not self.places.gateway_log.exists():
+            return []
+        return [json.loads(line) for line in self.places.gateway_log.read_text().splitlines()]
+
+    def line(self, request_id: str | None) -> dict[str, Any]:
+        """The log line of a request, once it is written."""
+        until(lambda: any(line["request_id"] == request_id for line in self.lines()))
+        (found,) = [line for line in self.lines() if line["request_id"] == request_id]
+        return found
+
+
+def _answer(response: HTTPResponse) -> Answer:
+    headers: dict[str, str] = {}
+    for name, value in response.getheaders():
+        headers[name.lower()] = f"{headers[name.lower()]}\n{value}" if name.lower() in headers else value
+    return Answer(response.status, headers, response.read())
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def started(gateway: NginxGateway, routes: Routes, port: int) -> "Iterator[subprocess.Popen[bytes]]":
+    gateway.prepare(routes)
+    process = subprocess.Popen(gateway.command(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        until(lambda: accepts(port) or process.poll() is not None)
+        until(lambda: gateway.hang_after_by() is not None)
+        yield process
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@contextmanager
+def running(folder: Path, **changes: Any) -> Iterator[Front]:
+    stable, candidate = Backend("v1"), Backend("v2")
+    place = Place("127.0.0.1", free_port(), **({"hang_after_seconds": 1.0} | changes))
+    places = Places(folder)
+    gateway = NginxGateway(places, place, workers=2)
+    routes = Routes(1, "v1", (Upstream("v1", (stable.address,)), Upstream("v2", (candidate.address,))))
+    try:
+        with started(gateway, routes, place.listen_port) as process:
+            yield Front(gateway, places, place, routes, stable, candidate, process)
+            errors = folder / "gateway" / "nginx" / "error.log"
+            assert "huidu:" not in errors.read_text()
+    finally:
+        stable.close()
+        candidate.close()
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Iterator[Front]:
+    with running(tmp_path) as found:
+        yield found
+
+
+# ---------------------------------------------------------------------- who gets what
+
+
+def test_a_request_reaches_its_version_as_it_was_sent(front: Front) -> None:
+    for share_bp, name in ((0, "v1"), (10_000, "v2")):
+        front.serve(share_bp)
+        answer = front.ask("PUT", "/a%2Fb//c/./d?x=%20&y", [("Host", "Example.org:99")], b"audio")
+        assert (answer.name, answer.got("host")) == (name, "Example.org:99")
+        assert answer.json()["path"] == "/a%2Fb//c/./d?x=%20&y"
+        assert answer.json()["md5"] == hashlib.md5(b"audio").hexdigest()
+        assert answer.got("x-huidu-rule") == ("share" if name == "v2" else "rest")
+        assert (answer.got("x-huidu-release"), answer.got("x-huidu-attempt")) == ("7", "1")
+        assert (answer.got("x-forwarded-for"), answer.got("x-forwarded-proto")) == ("127.0.0.1", "http")
+        assert answer.headers["x-huidu-generation"] == str(front.folder.in_force())
+        assert "HttpOnly; SameSite=Lax" in answer.headers["set-cookie"]
+        uid = answer.headers["set-cookie"].removeprefix("huidu_uid=").split(";")[0]
+        again = front.ask(headers=[("Cookie", f"huidu_uid={uid}")])
+        assert "set-cookie" not in again.headers
+        assert again.got("x-huidu-unit") == answer.got("x-huidu-unit")
+        assert uid not in front.places.gateway_log.read_text()
+
+
+def test_the_gateway_decides_as_the_core_does(tmp_path: Path) -> None:
+    chance = random.Random(11)
+    with running(tmp_path, trusted_proxies=(network("127.0.0.0/8"),)) as front:
+        for number in range(8):
+            routes = _random_routes(front, chance, number)
+            connection = HTTPConnection("127.0.0.1", front.place.listen_port)
+            for _ in range(40):
+                cookies, request, forwarded = _random_request(chance)
+                headers = [("Cookie", part) for part in cookies] + [(name, value) for name, value in request.headers]
+                headers += [("X-Forwarded-For", forwarded)] if forwarded else []
+                answer = front.ask(headers=headers, connection=connection)
+                minted = answer.headers.get("set-cookie", "").removeprefix("huidu_uid=").split(";")[0]
+                meant = decide(request, routes, front.gateway.secret(), time.time(), answer.got("x-request-id") or "")
+                assert answer.name == meant.version, (request, routes)
+                assert answer.got("x-huidu-rule") == meant.rule.value
+                assert answer.got("x-huidu-unit") == meant.unit
+                assert bool(minted) == (meant.unit_kind == "new")
+            connection.close()
+
+
+def _random_routes(front: Front, chance: random.Random, number: int) -> Routes:
+    matchers: list[Matcher] = [
+        CookieRule("tester"),
+        CookieRule("who", "x=1"),
+        HeaderRule("x-tester", "1"),
+        CookieRule("empty", ""),
+        NetworkRule(network("10.9.0.0/16")),
+        NetworkRule(network("fd00::/9")),
+    ]
+    audience = Audience(
+        tuple(chance.sample(matchers, chance.randint(0, 2))),
+        tuple(chance.sample(matchers, chance.randint(0, 3))),
+        chance.choice([("jwt.sub", "cookie"), ("header:x-user", "address"), ("cookie",), ("address",)]),
+    )
+    if number % 6 == 5:
+        return front.swap(replace(front.routes, audience=audience))
+    expires_at = time.time() + chance.choice([600, -5])
+    share_bp = chance.choice([0, 1, 500, 5000, 9999, 10_000])
+    return front.serve(share_bp, release=number + 1, expires_at=expires_at, audience=audience)
+
+
+def _random_request(chance: random.Random) -> tuple[list[str], Request, str | None]:
+    pool = [("tester", "1"), ("who", "x=1"), ("who", "y"), ("empty", ""), ("huidu_uid", ""), ("other", "张 三")]
+    cookies = chance.sample(pool, chance.randint(0, 3))
+    if chance.random() < 0.7:
+        cookies.insert(chance.randint(0, len(cookies)), ("huidu_uid", f"user-{chance.randint(0, 10**9)}"))
+    headers = [("x-tester", chance.choice("12"))] if chance.random() < 0.3 else []
+    headers += [("x-user", chance.choice(["ann", "bob", ""]))] if chance.random() < 0.5 else []
+    address = chance.choice([None, "10.9.3.4", "10.8.0.1", "fd00::1", "::ffff:10.9.0.1", "fdff::"])
+    split = chance.randint(0, len(cookies))
+    groups = [each for each in (cookies[:split], cookies[split:]) if each]
+    sent = ["; ".join(f"{name}={value}" for name, value in each) for each in groups]
+    return sent, Request(tuple(cookies), tuple(headers), address or "127.0.0.1"), address
+
+
+def test_names_of_ours_that_a_client_sends_are_dropped(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("http.client._MAXHEADERS", 1000)
+    front.serve(0)
+    filler = [(f"a-{number}", "1") for number in range(150)]
+    forged = [("x-huidu-side", "c"), ("X-HUIDU-Rule", "included"), ("x_huidu_unit", "u"), ("X-Envoy-Max-Retries", "3")]
+    answer = front.ask(headers=[*filler, *forged, ("X-Request-Id", "mine"), ("x-huidu-release", "99")])
+    names = [name for name, _ in answer.json()["headers"]]
+    assert answer.name == "v1"
+    assert answer.got("x-huidu-rule") == "rest"
+    assert answer.got("x-huidu-release") == "7"
+    assert answer.got("x-request-id") != "mine"
+    assert not any("_" in name or name.startswith("x-envoy") or name == "x-huidu-side" for name in names)
+    assert sum(name.startswith("a-") for name in names) == 150
+
+
+def test_a_share_ends_by_itself_when_its_time_is_over(front: Front) -> None:
+    front.serve(10_000, expires_at=time.time() + 1)
+    assert front.ask().name == "v2"
+    until(lambda: front.ask().name == "v1")
+    assert front.ask().got("x-huidu-rule") == "expired"
+
+
+# ---------------------------------------------------------------------- tokens
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _signed(header: Any, claims: Any, sign: Callable[[bytes], bytes]) -> str:
+    text = f"{_b64(json.dumps(header).encode())}.{_b64(json.dumps(claims).encode())}"
+    return f"{text}.{_b64(sign(text.encode()))}"
+
+
+class Keys:
+    """One key of each kind, and tokens signed with them."""
+
+    def __init__(self) -> None:
+        self.rsa = rsa.generate_private_key(65537, 2048)
+        self.ec = ec.generate_private_key(ec.SECP256R1())
+        self.secret = b"a secret of more than sixteen bytes"
+        rsa_numbers, ec_numbers = self.rsa.public_key().public_numbers(), self.ec.public_key().public_numbers()
+        self.jwks = checked_keys(
+            json.dumps(
+                {
+                    "keys": [
+                        {"kty": "RSA", "kid": "r", "n": _number(rsa_numbers.n), "e": _number(rsa_numbers.e)},
+                        {"kty": "EC", "crv": "P-256", "x": _number(ec_numbers.x, 32), "y": _number(ec_numbers.y, 32)},
+                        {"kty": "oct", "kid": "h", "k": _b64(self.secret)},
+                    ]
+                }
+            )
+        )
+
+    def rs256(self, text: bytes) -> bytes:
+        return self.rsa.sign(text, padding.PKCS1v15(), hashes.SHA256())
+
+    def es256(self, text: bytes) -> bytes:
+        r, s = decode_dss_signature(self.ec.sign(text, ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    def hs256(self, text: bytes) -> bytes:
+        return hmac.new(self.secret, text, "sha256").digest()
+
+
+def _number(value: int, length: int | None = None) -> str:
+    return _b64(value.to_bytes(length or (value.bit_length() + 7) // 8, "big"))
+
+
+def test_only_valid_tokens_count(front: Front) -> None:
+    keys = Keys()
+    tester = ClaimRule("role", ("tester",))
+    jwt = Jwt(keys.jwks, "sso", ("header", "cookie:sso_token"))
+    front.serve(0, audience=Audience(include=(tester,), jwt=jwt))
+    now = int(time.time())
+    good = {"sub": "ann", "role": ["a", "tester"], "iss": "sso", "exp": now + 600}
+    public = keys.rsa.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    signers = {"RS256": keys.rs256, "ES256": keys.es256, "HS256": keys.hs256}
+    accepted = [_signed({"alg": name}, good, sign) for name, sign in signers.items()]
+    accepted += [_signed({"alg": "RS256", "kid": "r"}, good, keys.rs256) for _ in range(2)]
+    # The key without a name may be meant by any name.
+    accepted += [_signed({"alg": "ES256", "kid": "unknown"}, good, keys.es256)]
+    accepted += [_signed({"alg": "HS256"}, good | {"nbf": now + 1}, keys.hs256)]
+
+    def hs(claims: Any, header: Any = None) -> str:
+        return _signed({"alg": "HS256"} if header is None else header, claims, keys.hs256)
+
+    refused = [
+        _signed({"alg": "RS256", "kid": "h"}, good, keys.rs256),
+        _signed({"alg": "none"}, good, lambda _: b""),
+        _signed({"alg": "HS256"}, good, lambda text: hmac.new(public, text, "sha256").digest()),
+        _signed({"alg": "HS256"}, good, keys.rs256),
+        _signed({"alg": "RS256"}, good, keys.hs256),
+        _signed({"alg": "ES256"}, good, lambda text: keys.ec.sign(text, ec.ECDSA(hashes.SHA256()))),
+        _signed({"alg": "ES256"}, good, lambda _: bytes(64)),
+        hs(good, {"alg": ["HS256"]}),
+        hs(good, {"alg": "HS256", "kid": 5}),
+        hs(good, ["HS256"]),
+        hs(good, {}),
+        hs(good | {"exp": now - 5}),
+        hs({name: value for name, value in good.items() if name != "exp"}),
+        hs(good | {"exp": "soon"}),
+        hs(good | {"exp": None}),
+        hs(good | {"nbf": now + 60}),
+        hs(good | {"iss": "other"}),
+        hs({name: value for name, value in good.items() if name != "iss"}),
+        hs(good | {"role": "tester\r\nx-evil: 1"}),
+        hs(good | {"sub": "a\nb"}),
+        hs([good]),
+        accepted[0][:-4] + "AAAA",
+        accepted[0] + ".x",
+        "sk-an-api-key",
+        "..",
+        "a.b.c",
+        "x" * 20_000,
+    ]
+    for token in accepted:
+        answer = front.ask(headers=[("Authorization", f"Bearer {token}")])
+        assert (answer.name, answer.got("authorization")) == ("v2", f"Bearer {token}"), token
+        assert front.ask(headers=[("Cookie", f"a=b; sso_token={token}")]).name == "v2"
+        assert front.ask(headers=[("Authorization", "Bearer nonsense"), ("Cookie", f"sso_token={token}")]).name == "v2"
+    for token in refused:
+        answer = front.ask(headers=[("Authorization", f"Bearer {token}")])
+        assert (answer.status, answer.name, answer.got("x-huidu-rule")) == (200, "v1", "rest"), token
+        assert "huidu_uid" in answer.headers["set-cookie"]
+    # Remembered, but not longer than it holds.
+    short = hs(good | {"exp": int(time.time())})
+    until(lambda: front.ask(headers=[("Authorization", f"Bearer {short}")]).name == "v1")
+    # The unit is the subject, whatever it is written in.
+    named = hs(good | {"sub": "张三", "role": "none"})
+    unit = front.ask(headers=[("Authorization", f"Bearer {named}")]).got("x-huidu-unit")
+    routes = front.gateway.routes()
+    assert routes is not None
+    request = Request(claims={"sub": "张三"})
+    assert unit == decide(request, routes, front.gateway.secret(), time.time(), "").unit
+
+
+def test_volunteers_are_known_by_a_signed_cookie(front: Front) -> None:
+    front.serve(10_000, audience=Audience(volunteers_only=True))
+    key = json.loads(volunteer_keys(front.gateway.secret()))["keys"][0]["k"]
+    secret = base64.urlsafe_b64decode(key + "=" * (-len(key) % 4))
+
+    def cookie(issuer: str, exp: float, secret: bytes = secret) -> list[tuple[str, str]]:
+        token = _signed(
+            {"alg": "HS256"}, {"iss": issuer, "exp": exp}, lambda text: hmac.new(secret, text, "sha256").digest()
+        )
+        return [("Cookie", f"huidu_volunteer={token}")]
+
+    later = time.time() + 60
+    assert front.ask(headers=cookie("huidu", later)).name == "v2"
+    for headers in ([], cookie("sso", later), cookie("huidu", time.time() - 9), cookie("huidu", later, b"guessed")):
+        answer = front.ask(headers=headers)
+        assert (answer.name, answer.got("x-huidu-rule")) == ("v1", "not_volunteer")
+
+
+# ---------------------------------------------------------------------- fallback
+
+
+@pytest.mark.parametrize("mode", ["refuses", "503", "reset", "hang"])
+def test_stable_serves_what_the_candidate_cannot(front: Front, mode: str) -> None:
+    changes: dict[str, Any] = {}
+    if mode == "refuses":
+        nobody = Upstream("v2", (f"127.0.0.1:{free_port()}",))
+        changes["upstreams"] = (front.routes.upstreams[0], nobody)
+    elif mode == "503":
+        front.candidate.status = 503
+    else:
+        front.candidate.mode = mode
+    front.serve(**changes)
+    for method, size in (("GET", 0), ("POST", 1), ("PUT", 100_000), ("DELETE", 0), ("POST", 5_000_000)):
+        body = os.urandom(size)
+        answer = front.ask(method, "/x%20y?z", body=body if size else None)
+        assert (answer.status, answer.name, answer.json()["method"]) == (200, "v1", method)
+        assert answer.json()["path"] == "/x%20y?z"
+        assert answer.json()["md5"] == (hashlib.md5(body).hexdigest() if method != "GET" else "")
+        assert answer.got("x-huidu-attempt") == "2"
+        line = front.line(answer.got("x-request-id"))
+        assert (line["version"], line["served_by"], line["attempts"], line["status"]) == ("v2", "v1", 2, 200)
+        assert (line["ms"] >= 1000) == (mode == "hang")
+    until(lambda: front.gateway.in_flight("v2") == 0 and front.gateway.in_flight("v1") == 0)
+    assert front.folder.status()["fallbacks"] == 0
+
+
+def test_other_errors_of_the_candidate_pass_through(front: Front) -> None:
+    front.serve()
+    for status in (400, 404, 413, 418, 429, 500, 501):
+        front.candidate.status = status
+        answer = front.ask("POST", body=b"x")
+        assert (answer.status, answer.name) == (status, "v2")
+    front.candidate.status, front.stable.status = 503, 502
+    answer = front.ask()
+    assert (answer.status, answer.name) == (502, "v1")
+
+
+def test_a_large_upload_is_not_tried_again(tmp_path: Path) -> None:
+    with running(tmp_path, retry_body_bytes=100_000) as front:
+        front.serve()
+        front.candidate.status = 503
+        assert front.ask("POST", body=bytes(100_000)).name == "v1"
+        answer = front.ask("POST", body=bytes(100_001))
+        assert (answer.status, answer.json()["error"], answer.headers["retry-after"]) == (503, "unavailable", "1")
+        until(lambda: any(line["status"] == 503 for line in front.lines()))
+        (line,) = [line for line in front.lines() if line["status"] == 503]
+        assert (line["version"], line["served_by"], line["attempts"]) == ("v2", "v2", 1)
+
+
+def test_only_so_many_fall_back_at_a_time(tmp_path: Path) -> None:
+    with running(tmp_path, max_fallbacks=3) as front:
+        front.serve()
+        front.candidate.status = 503
+        front.stable.mode, front.stable.seconds = "slow", 1.0
+        statuses: list[int] = []
+        threads = [threading.Thread(target=lambda: statuses.append(front.ask().status)) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(statuses) == [200] * 3 + [503] * 9
+        assert front.ask().status == 200
+
+
+def test_a_slow_answer_that_has_begun_is_not_cut(front: Front) -> None:
+    front.serve()
+    front.candidate.mode, front.candidate.seconds = "pause", 2.0
+    assert front.ask().name == "v2"
+
+
+def test_a_slow_stable_version_is_not_cut(front: Front) -> None:
+    front.serve(0)
+    front.stable.mode, front.stable.seconds = "slow", 2.0
+    assert front.ask().name == "v1"
+    front.serve()
+    front.candidate.mode = "hang"
+    started_at = time.monotonic()
+    assert front.ask().name == "v1"
+    assert 2.9 < time.monotonic() - started_at < 4.5
+
+
+def test_a_slow_upload_does_not_fail_over(front: Front) -> None:
+    front.serve()
+    with socket.create_connection(("127.0.0.1", front.place.listen_port)) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\n")
+        for byte in b"data":
+            time.sleep(0.5)
+            client.sendall(bytes([byte]))
+        assert b'"name": "v2"' in _all(client)
+
+
+def _all(client: socket.socket) -> bytes:
+    received = b""
+    while data := client.recv(65536):
+        received += data
+    return received
+
+
+def _upgraded(front: Front) -> tuple[socket.socket, str]:
+    client = socket.create_connection(("127.0.0.1", front.place.listen_port), timeout=10)
+    client.sendall(b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    received = b""
+    while not received.endswith((b"v1", b"v2")):
+        data = client.recv(4096)
+        assert data, received
+        received += data
+    assert received.startswith(b"HTTP/1.1 101")
+    return client, received[-2:].decode()
+
+
+def test_sockets_stay_on_their_version_and_fall_back_at_the_upgrade(front: Front) -> None:
+    front.serve()
+    first, name = _upgraded(front)
+    assert (name, front.gateway.in_flight("v2")) == ("v2", 1)
+    front.candidate.mode = "hang"
+    second, name = _upgraded(front)
+    assert name == "v1"
+    front.swap(front.routes)
+    time.sleep(1.5)
+    for client in (first, second):
+        client.sendall(b"hello")
+        assert client.recv(100) == b"hello"
+    assert (front.gateway.in_flight("v2"), front.gateway.in_flight("v1")) == (1, 1)
+    for client in (first, second):
+        client.close()
+    until(lambda: (front.gateway.in_flight("v2"), front.gateway.in_flight("v1")) == (0, 0))
+
+
+# ---------------------------------------------------------------------- several addresses, names, HTTPS
+
+
+def test_requests_go_round_the_addresses_that_work(front: Front) -> None:
+    other = Backend("other")
+    dead = f"127.0.0.1:{free_port()}"
+    try:
+        both = Upstream("v1", (front.stable.address, dead, f"localhost:{other.port}"))
+        front.swap(replace(front.routes, upstreams=(both,)))
+        names = [front.ask("POST", body=b"x").name for _ in range(40)]
+        assert {names.count("v1") > 10, names.count("other") > 10} == {True}
+        # The candidate's other address serves while one is down; each failure falls back meanwhile.
+        both = Upstream("v2", (other.address, dead), health="/healthz")
+        front.serve(upstreams=(front.routes.upstreams[0], both))
+        until(lambda: dead in front.folder.status()["left_out"])
+        time.sleep(0.2)
+        assert {front.ask().name for _ in range(20)} == {"other"}
+    finally:
+        other.close()
+
+
+def _certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate for localhost that vouches for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now, day = datetime.now(UTC), timedelta(days=1)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - day)
+        .not_valid_after(now + day)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, private = folder / f"{name}.pem", folder / f"{name}.key"
+    certificate.write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.NoEncryption()
+    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
+    return certificate, private
+
+
+def test_https_upstreams_are_verified_and_mix_with_plain_ones(front: Front, tmp_path: Path) -> None:
+    certificate, key = _certificate(tmp_path, "good")
+    wrong, _ = _certificate(tmp_path, "wrong")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    secure = Backend("secure", context)
+    try:
+        plain = front.routes.upstreams[0]
+        trusted = Upstream("v2", (f"localhost:{secure.port}",), tls=True, ca=str(certificate))
+        front.serve(upstreams=(plain, trusted))
+        until(lambda: front.ask().name == "secure")
+        front.swap(replace(front.routes, stable="v2", upstreams=(trusted, plain)))
+        assert front.ask().name == "secure"
+        # Falling back from plain HTTP to HTTPS.
+        front.stable.status = 503
+        front.serve(stable="v2", candidate="v1", upstreams=(trusted, plain))
+        assert front.ask("POST", body=b"x").name == "secure"
+        front.stable.status = 200
+        front.serve(upstreams=(plain, replace(trusted, ca=str(wrong))))
+        until(lambda: front.ask().name == "v1")
+        with pytest.raises(InvalidError, match=r"nothing\.pem"):
+            front.serve(upstreams=(plain, replace(trusted, ca=str(tmp_path / "nothing.pem"))))
+        assert front.ask().status == 200
+    finally:
+        secure.close()
+
+
+def test_the_listener_speaks_tls_and_takes_over_a_new_certificate(tmp_path: Path) -> None:
+    old, old_key = _certificate(tmp_path, "old")
+    new, new_key = _certificate(tmp_path, "new")
+    with running(tmp_path, tls=Tls(str(old), str(old_key))) as front:
+        front.serve()
+
+        def shown() -> bytes:
+            with socket.create_connection(("localhost", front.place.listen_port)) as plain:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+                context.set_alpn_protocols(["h2", "http/1.1"])
+                with context.wrap_socket(plain, server_hostname="localhost") as client:
+                    assert client.selected_alpn_protocol() == "h2"
+                    return client.getpeercert(binary_form=True) or b""
+
+        before = shown()
+        trusting = ssl.create_default_context(cafile=str(old))
+        client = HTTPSConnection("localhost", front.place.listen_port, context=trusting)
+        answer = front.ask("POST", body=b"x", connection=client)
+        assert (answer.name, answer.got("x-forwarded-proto")) == ("v2", "https")
+        assert answer.headers["set-cookie"].endswith("; Secure")
+        old.write_bytes(new.read_bytes())
+        old_key.write_bytes(new_key.read_bytes())
+        until(lambda: shown() != before)
+        assert front.ask(connection=client).name == "v2"
+        client.close()
+        # One file without the other changes nothing, and is said.
+        old.write_bytes(_certificate(tmp_path, "third")[0].read_bytes())
+        errors = tmp_path / "gateway" / "nginx" / "error.log"
+        until(lambda: "certificate and key do not fit" in errors.read_text())
+        assert shown() == ssl.PEM_cert_to_DER_cert(new.read_text())
+        errors.write_text("")
+
+
+# ---------------------------------------------------------------------- changes, restarts, limits
+
+
+def test_no_request_is_lost_while_routes_change(front: Front) -> None:
+    stop, failures, served = threading.Event(), [], []
+
+    def user(number: int) -> None:
+        connection = HTTPConnection("127.0.0.1", front.place.listen_port)
+        while not stop.is_set():
+            answer = front.ask(headers=[("Cookie", f"huidu_uid=u{number}")], connection=connection)
+            served.append(answer.status)
+            if answer.status != 200:
+                failures.append(answer.body)
+        connection.close()
+
+    threads = [threading.Thread(target=user, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for number in range(40):
+        front.serve(number * 250, release=number % 3 + 1)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(served) > 40
+    until(lambda: front.gateway.in_flight("v2") == 0)
+
+
+def test_a_roll_back_done_without_control_holds(front: Front) -> None:
+    front.serve()
+    back = front.folder.go_back(lock_wait_seconds=0.3)
+    assert back is not None
+    assert front.gateway.applied(back["generation"], 5.0)
+    assert front.ask().name == "v1"
+    with pytest.raises(FenceError):
+        front.serve()
+
+
+def test_the_routes_survive_a_killed_master_and_a_killed_worker(front: Front) -> None:
+    routes = front.serve()
+    master = front.folder.status()["master"]
+    workers = [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+    front.candidate.mode, front.candidate.seconds = "pause", 1.0
+    slow = [threading.Thread(target=_forgiving, args=(front,)) for _ in range(8)]
+    for thread in slow:
+        thread.start()
+    until(lambda: front.gateway.in_flight("v2") == 8)
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+    until(lambda: front.gateway.in_flight("v2") == 0 and front.folder.in_force() == routes.generation)
+    for thread in slow:
+        thread.join()
+    front.candidate.mode = "ok"
+    assert front.ask().name == "v2"
+    front.process.kill()
+    front.process.wait()
+    again = subprocess.Popen(front.gateway.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: front.folder.status().get("master") == again.pid)
+        assert front.ask().name == "v2"
+    finally:
+        again.terminate()
+        again.wait()
+
+
+def _forgiving(front: Front) -> None:
+    with suppress(OSError, HTTPException):
+        front.ask()
+
+
+def test_the_log_says_what_is_promised_and_is_reopened(front: Front) -> None:
+    front.serve()
+    before = time.time()
+    answer = front.ask(
+        "POST", "/secret-path?token=1", [("Cookie", "huidu_uid=ann-the-user"), ("X-Forwarded-For", "9.9.9.9")], b"x"
+    )
+    line = front.line(answer.got("x-request-id"))
+    assert list(line) == [
+        *("time", "request_id", "release", "version", "served_by", "generation", "rule", "unit", "unit_kind"),
+        *("bucket", "share_bp", "attempts", "status", "ms", "audio_seconds"),
+    ]
+    assert before - 1 < line["time"] < time.time() + 1
+    assert (line["release"], line["version"], line["served_by"], line["rule"]) == (7, "v2", "v2", "share")
+    assert (line["share_bp"], line["attempts"], line["status"], line["audio_seconds"]) == (10_000, 1, 200, 1.5)
+    assert (line["unit"], line["unit_kind"]) == (answer.got("x-huidu-unit"), "cookie")
+    written = front.places.gateway_log.read_text()
+    assert not any(word in written for word in ("ann-the-user", "secret-path", "127.0.0.1", "9.9.9.9"))
+    moved = front.places.gateway_log.rename(front.places.logs / "moved.jsonl")
+    assert front.gateway.reopen_log()
+    until(lambda: front.places.gateway_log.exists())
+    time.sleep(0.2)
+    front.line(front.ask().got("x-request-id"))
+    assert len(moved.read_text().splitlines()) == 1
+
+
+def test_what_is_refused_early_is_refused_in_json(tmp_path: Path) -> None:
+    with running(tmp_path, max_upload_bytes=1000, max_header_bytes=8192) as front:
+        front.serve()
+        port = front.place.listen_port
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n\r\n" + bytes(2_000_000))
+            head, _, body = client.recv(65536).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 413")
+            assert b"1000 bytes" in (body or client.recv(65536))
+        assert front.ask(headers=[("Cookie", "a=" + "b" * 8000)]).status == 200
+        answer = front.ask(headers=[("Cookie", "a=" + "b" * 9000)])
+        assert (answer.status, answer.json()["error"]) == (431, "too_large")
+        for smuggled in (
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde",
+            b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+            b"nonsense\r\n\r\n",
+        ):
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.sendall(smuggled)
+                assert b" 400 " in _all(client)
+        assert not any(line["status"] in (400, 413, 431) for line in front.lines())
+
+
+def test_half_a_gigabyte_passes_with_little_memory(front: Front) -> None:
+    front.serve()
+    master = front.folder.status()["master"]
+    workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+
+    def peak_bytes() -> int:
+        status = "".join(Path(f"/proc/{pid}/status").read_text() for pid in workers)
+        return sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
+
+    before = peak_bytes()
+    block, count = os.urandom(1_000_000), 500
+    digest = hashlib.md5()
+    connection = HTTPConnection("127.0.0.1", front.place.listen_port, timeout=60)
+    connection.putrequest("POST", "/")
+    connection.putheader("content-length", str(len(block) * count))
+    connection.endheaders()
+    for _ in range(count):
+        connection.send(block)
+        digest.update(block)
+    answer = _answer(connection.getresponse())
+    connection.close()
+    assert (answer.name, answer.json()["md5"]) == ("v2", digest.hexdigest())
+    assert peak_bytes() - before < 64 * 2**20

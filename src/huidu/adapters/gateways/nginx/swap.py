@@ -1,0 +1,63 @@
+"""How nginx's state comes into force: written aside for its next start, and handed over on its control socket.
+
+Standard library only: `huidu rollback` runs this when control does not answer.
+"""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from huidu.adapters.gateways.folder import SwapFolder, ask_socket, write_aside
+
+
+class NginxFolder(SwapFolder):
+    """The document is the state that nginx's Lua reads: gateway/nginx/state.json."""
+
+    engine: ClassVar[str] = "nginx"
+
+    def create(self) -> None:
+        super().create()
+        self.home.mkdir(exist_ok=True)
+
+    @property
+    def home(self) -> Path:
+        """What nginx starts from: its configuration, its Lua and the last state."""
+        return self.root / "nginx"
+
+    def put(self, document: dict[str, Any]) -> None:
+        text = json.dumps(document)
+        write_aside(self.home / "state.json", text)
+        ask_socket(self.places.admin_socket, "POST", "/state", text)
+
+    def in_force(self) -> int | None:
+        text = (ask_socket(self.places.admin_socket, "GET", "/generation") or "").strip()
+        return int(text) if text.isdigit() else None
+
+    def in_flight(self, version: str) -> int:
+        target = f"/in-flight?version={quote(version, safe='')}"
+        text = (ask_socket(self.places.admin_socket, "GET", target) or "").strip()
+        return int(text) if text.isdigit() else 0
+
+    def reopen_log(self) -> bool:
+        # nginx says its own number: one read from a file could by now belong to somebody else.
+        master = self.status().get("master")
+        if not isinstance(master, int):
+            return False
+        try:
+            os.kill(master, signal.SIGUSR1)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+    def status(self) -> dict[str, Any]:
+        """What nginx says of itself; empty when it does not answer.
+
+        `master` is its process, `mark` names the configuration it reads, `hang_after_by` says how a candidate that
+        hangs is given up: "shutdown", or "timeout" where this build of nginx allows no better.
+        """
+        text = ask_socket(self.places.admin_socket, "GET", "/status")
+        found: dict[str, Any] = json.loads(text) if text else {}
+        return found

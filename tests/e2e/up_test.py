@@ -3,31 +3,30 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
+from installation import Installation, running, until
 
 from huidu.demo.kit import Clip, read_kit, shipped
 
 KIT = read_kit(shipped())
-CONFIG = """\
+CONFIG = f"""\
 data: data
-gateway: {{listen: "127.0.0.1:{gateway}", max_upload: 100MB}}
-control: {{listen: "127.0.0.1:{control}", share_expiry: {expiry}}}
-instances: {{listen: "127.0.0.1:{instances}"}}
-admission: {{reserve: {reserve}}}
+gateway: {{listen: "127.0.0.1:{{gateway}}", max_upload: 100MB, engine: {{engine}}}}
+control: {{listen: "127.0.0.1:{{control}}", share_expiry: 6s}}
+instances: {{listen: "127.0.0.1:{{instances}}"}}
+admission: {{reserve: 50MB}}
 versions:
-  v1: {{model: {v1}}}
-  v2: {{model: {v2}}}
+  v1: {{model: {KIT.model(KIT.stable)}}}
+  v2: {{model: {KIT.model(KIT.candidates[1])}}}
 stable: v1
 plan:
   - {{share: 20%, for: 10m}}
@@ -35,26 +34,6 @@ plan:
 guards:
   latency: {{fail_above: 20x, at_most: 30x}}
 """
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
-def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.05)
 
 
 @dataclass
@@ -98,80 +77,15 @@ class Users:
             self.failures.append(repr(error))
 
 
-@dataclass
-class Installation:
-    folder: Path
-    gateway: int
-    process: "subprocess.Popen[bytes]"
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.gateway}"
-
-    def huidu(self, *words: str, timeout: float = 60) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "huidu", *words, "--config", str(self.folder / "huidu.yaml")]
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-
-    def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.huidu("status", "--json").stdout)
-        return found
-
-    def control_pid(self) -> int:
-        return int(json.loads((self.folder / "data/run/control.json").read_text())["pid"])
-
-    def gateway_pid(self) -> int:
-        found = subprocess.run(
-            ["pgrep", "-f", f"{self.folder}/data/gateway/bootstrap.json"], capture_output=True, text=True, check=True
-        )
-        return int(found.stdout.split()[0])
-
-    def routes(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / "data/gateway/routes.json").read_text())
-        return found
-
-    def releases(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.huidu("release", "list", "--json").stdout)
-        return found
-
-    def into_share(self) -> None:
-        """A release of v2 at 20 %."""
-        started = self.huidu("release", "start", "v2")
-        assert started.returncode == 0, started.stderr
-        until(lambda: self.status()["stage"] == "share:2000")
-        until(lambda: self.routes()["candidate"] == "v2")
-
-
-def write_config(folder: Path, expiry: str = "6s", reserve: str = "50MB") -> int:
-    gateway, control, instances = free_ports(3)
-    text = CONFIG.format(
-        gateway=gateway,
-        control=control,
-        instances=instances,
-        expiry=expiry,
-        reserve=reserve,
-        v1=KIT.model(KIT.stable),
-        v2=KIT.model(KIT.candidates[1]),
-    )
-    (folder / "huidu.yaml").write_text(text)
-    return gateway
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("up")
-    gateway = write_config(folder)
-    with (folder / "up.log").open("w") as log:
-        command = [sys.executable, "-m", "huidu", "up", "--config", str(folder / "huidu.yaml")]
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        until(lambda: "ready:" in (folder / "up.log").read_text())
-        yield Installation(folder, gateway, process)
-        process.terminate()
-        process.wait(timeout=60)
+@pytest.fixture(scope="module", params=["envoy", "nginx"])
+def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with running(tmp_path_factory.mktemp(request.param), CONFIG.replace("{engine}", request.param)) as found:
+        yield found
 
 
 @pytest.fixture
 def in_share(up: Installation) -> Iterator[Installation]:
-    up.into_share()
+    up.release_into("v2", "share:2000")
     yield up
     if up.status()["stage"] is not None:
         assert up.huidu("rollback").returncode == 0
@@ -304,7 +218,7 @@ def test_history_holds_each_recognition_with_its_version_and_takes_corrections(u
     answer = httpx.post(f"{up.url}/api/v1/transcribe", files=files)
     assert answer.status_code == 200
     assert answer.headers["x-huidu-version"] == answer.json()["version"] == "v1"
-    instance = f"http://{up.routes()['upstreams']['v1']}"
+    instance = f"http://{up.address('v1')}"
     assert httpx.get(f"{up.url}/api/v1/history").status_code == 403
     row = httpx.get(f"{instance}/api/v1/history/{answer.json()['id']}").json()
     assert (row["version"], row["raw_text"], row["purpose"]) == ("v1", answer.json()["raw_text"], "live")
@@ -340,7 +254,7 @@ def test_too_little_memory_for_two_is_refused_with_the_numbers(up: Installation)
 
 
 def test_a_release_can_go_all_the_way_by_hand_and_back_by_one_command(up: Installation) -> None:
-    up.into_share()
+    up.release_into("v2", "share:2000")
     with Users(up.url, CLIPS) as users:
         assert up.huidu("promote", "--reason", "seen enough").returncode == 0
         assert up.status()["stage"] == "bake"
@@ -351,7 +265,7 @@ def test_a_release_can_go_all_the_way_by_hand_and_back_by_one_command(up: Instal
         back = json.loads(up.huidu("rollback", "--json").stdout)
         assert (back["to"], back["from"], back["applied"], back["by"]) == ("v1", "v2", True, "control")
         # At once again, while its process may still run, or be about to end.
-        up.into_share()
+        up.release_into("v2", "share:2000")
         assert up.huidu("rollback").returncode == 0
     assert users.failures == []
     assert up.status()["stable"] == "v1"

@@ -75,8 +75,21 @@ def _installation(settings: Settings) -> Iterator[Finding]:
             yield Finding(f"version {version.name}", True, str(version.model))
         except HuiduError as error:
             yield Finding(f"version {version.name}", False, str(error), "put the model there, or change the path")
+    yield from _gateway(settings)
     yield _data(settings.data)
     yield from _ports(settings)
+
+
+def _gateway(settings: Settings) -> Iterator[Finding]:
+    """What the configured gateway needs of the machine, and what would fall away without it."""
+    from huidu.wire import nginx_findings
+
+    if settings.gateway.engine != "nginx":
+        return
+    found, lost, note = nginx_findings(settings)
+    yield Finding("nginx", not lost, found, " ".join(lost))
+    if note:
+        yield Finding("hang_after", True, note)
 
 
 def _data(data: Path) -> Finding:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from huidu.adapters.gateways.envoy.swap import SwapFolder, read_json
+from huidu.adapters.gateways.folder import SwapFolder, read_json
+from huidu.adapters.gateways.installed import installed_folder
 from huidu.core.places import Places
 
 COMMANDS = ("status", "rollback", "promote", "pause", "resume")
@@ -120,7 +121,7 @@ def _held(reason: str | None) -> str:
 def _rollback(asked: argparse.Namespace, places: Places) -> int:
     started = time.time()
     body = {"by": getpass.getuser(), "reason": asked.reason, "to": asked.to}
-    folder = SwapFolder(places)
+    folder = installed_folder(places)
     try:
         # Another version than the warm one may have to be started first, which control alone can do.
         if asked.to is not None:
@@ -129,7 +130,9 @@ def _rollback(asked: argparse.Namespace, places: Places) -> int:
         answer = ask(places, "POST", "/api/v1/rollback", body, seconds) | {"by": "control"}
     except NoAnswerError:
         answer = _without_control(folder, asked.to)
-    answer["applied"] = folder.await_version("rds", answer["generation"], _PROOF_SECONDS)
+    answer["applied"] = folder.await_generation(answer["generation"], _PROOF_SECONDS)
+    if answer["by"] == "cli" and answer["applied"]:
+        _move_streams(folder.routes() or {}, answer["from"])
     answer["command_ms"] = round((time.time() - started) * 1000, 1)
     how = "" if answer["by"] == "control" else " (control did not answer; done without it)"
     proof = "the gateway reports it" if answer["applied"] else "the gateway has not confirmed it yet"
@@ -150,6 +153,22 @@ def _without_control(folder: SwapFolder, to: str | None) -> dict[str, Any]:
     assert routes is not None
     left = before.get("candidate") or before.get("stable")
     return {"to": routes["stable"], "from": left, "generation": routes["generation"], "by": "cli"}
+
+
+def _move_streams(routes: dict[str, Any], left: str) -> None:
+    """Asks the version that was left to move its open streams, where the configuration wants that."""
+    if not routes.get("move_streams"):
+        return
+    for address in (each for up in routes["upstreams"] if up["version"] == left for each in up["addresses"]):
+        host, _, port = address.rpartition(":")
+        connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=_ANSWER_SECONDS)
+        try:
+            connection.request("POST", "/api/v1/drain", '{"streams": "move"}', {"content-type": "application/json"})
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException) as error:
+            print(f"huidu: {left} was not asked to move its streams ({error}); they finish there", file=sys.stderr)
+        finally:
+            connection.close()
 
 
 def _status(asked: argparse.Namespace, places: Places) -> int:
@@ -183,6 +202,8 @@ def status_text(found: dict[str, Any]) -> str:
         if release["held"]:
             lines.append(f"held       {release['held']}")
     lines += [f"guard      {name}: {guard['verdict']}: {guard['reason']}" for name, guard in found["guards"].items()]
+    # A last status of an older control knows no alarms.
+    lines += [f"alarm      {alarm['alarm']}: {alarm['reason']}" for alarm in found.get("alarms", [])]
     for name, version in found["versions"].items():
         memory = f", {version['memory_bytes'] / 1e6:.0f} MB" if version["memory_bytes"] else ""
         lines.append(f"runs       {name} at {version['address']}: {version['state']}{memory}")

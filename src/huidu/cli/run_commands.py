@@ -90,9 +90,9 @@ def _lay_out(settings: Settings, places: Places) -> tuple[Path, str]:
     for version, _ in controller.running():
         if version.managed and version.name == controller.view.fleet.stable:
             wire.check_version(version)
-    bootstrap = gateway.prepare(routes)
+    gateway.prepare(routes)
     control = [sys.executable, "-m", "huidu", "control", "--config", str(settings.path)]
-    path = write_configuration(places, wire.gateway_command(bootstrap), control)
+    path = write_configuration(places, gateway.command(), control)
     for version, address in controller.running():
         if version.managed:
             write_instance(places, version, address, settings.gateway.max_upload)
@@ -145,7 +145,7 @@ def control(config: ConfigOption = DEFAULT_CONFIG) -> None:
     import uvicorn
 
     from huidu import wire
-    from huidu.adapters.gateways.envoy.swap import write_aside
+    from huidu.adapters.gateways.folder import write_aside
     from huidu.control.loop import Loop
     from huidu.control.queries import status
 

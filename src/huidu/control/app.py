@@ -18,6 +18,8 @@ from huidu.core.errors import HuiduError, InvalidError, NotFoundError, RefusedEr
 from huidu.ports import Clock, Gateway, Store
 
 _LOG = logging.getLogger(__name__)
+# Within the half second that `huidu rollback` waits before it acts alone.
+_APPLIED_SECONDS = 0.3
 
 STATUS_OF: dict[type[HuiduError], tuple[int, str]] = {
     InvalidError: (400, "invalid"),
@@ -61,6 +63,14 @@ def create_app(
 
     timely = [Depends(in_time)]
 
+    def _proof(received_at: float) -> dict[str, Any]:
+        """What the gateway reports, and how long after the command's arrival."""
+        routes = gateway.routes()
+        applied = routes is not None and gateway.applied(routes.generation, _APPLIED_SECONDS)
+        applied_ms = round((clock.now() - received_at) * 1000, 1)
+        generation = routes.generation if routes else 0
+        return {"generation": generation, "applied": applied, "applied_ms": applied_ms if applied else None}
+
     @app.get("/healthz")
     def healthz() -> PlainTextResponse:
         return PlainTextResponse("ok")
@@ -88,11 +98,11 @@ def create_app(
         return {"id": release.id, "version": release.candidate, "stage": release.stage_name}
 
     @app.post("/api/v1/promote", dependencies=timely)
-    def promote(command: Command) -> dict[str, Any]:
+    def promote(command: Command, received_at: Annotated[float, Depends(received)]) -> dict[str, Any]:
         if not command.reason.strip():
             raise InvalidError("promote without a reason; accepted: promote --reason TEXT")
         moved = controller.promote(command.by, command.reason)
-        return {"id": moved.id, "stage": moved.stage_name, "phase": moved.phase.value}
+        return {"id": moved.id, "stage": moved.stage_name, "phase": moved.phase.value} | _proof(received_at)
 
     @app.post("/api/v1/pause", dependencies=timely)
     def pause(command: Command) -> dict[str, Any]:
@@ -106,7 +116,7 @@ def create_app(
 
     @app.post("/api/v1/rollback", dependencies=timely)
     def rollback(command: RollbackCommand, received_at: Annotated[float, Depends(received)]) -> dict[str, Any]:
-        return controller.rollback(command.by, command.reason, command.to, received_at)
+        return controller.rollback(command.by, command.reason, command.to, received_at) | _proof(received_at)
 
     @app.post("/api/v1/config/apply", dependencies=timely)
     def apply_config() -> dict[str, Any]:

@@ -4,6 +4,7 @@ Ticks come from one thread, commands from others; a lock makes each step whole. 
 lock, so that a command never waits for a slow log or a slow instance.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -35,10 +36,12 @@ from huidu.core.release import (
     settled,
     standing,
 )
-from huidu.core.routes import Routes, Upstream
+from huidu.core.routes import Routes, upstream_of
 from huidu.core.version import Version
+from huidu.core.window import intervals_around
 from huidu.ports import Clock, FenceError, Gateway, GatewayLog, History, Instance, Process, Runtime, Store
 
+_LOG = logging.getLogger(__name__)
 _APPLIED_SECONDS = 2.0
 # Without a declaration or a measurement: what a small engine with its runtime was seen to take.
 _UNKNOWN_PEAK_BYTES = 500 * 10**6
@@ -59,6 +62,8 @@ class Config:
     share_expiry_seconds: float
     reserve_bytes: int
     first_address: tuple[str, int]
+    move_streams: bool = False
+    drain_limit_seconds: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,14 @@ class _Live:
     peaks: dict[str, int] = field(default_factory=dict)
     swapped_at: float = 0.0
     coming: frozenset[str] = frozenset()
+    # When a version was left by traffic, and whether its streams are to move.
+    left: dict[str, "_Left"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    at: float
+    move: bool
 
 
 class Controller:
@@ -100,7 +113,7 @@ class Controller:
             self.view = View(self._with_address(Fleet(config.stable), config.stable))
             parts.store.record(self.view.fleet, Record())
             return
-        rows = parts.store.evidence(stored.fleet.release.id) if stored.fleet.release else []
+        rows = parts.store.each_evidence(stored.fleet.release.id) if stored.fleet.release else ()
         self.view = remembered(stored.fleet, stored.watch, rows)
         self._live.checkpoint = stored.checkpoint
 
@@ -150,6 +163,11 @@ class Controller:
             self._run_golden()
             self._apply()
         self._note_memory(found)
+        self.drain()
+        # Last: a disk that refuses must not keep anything else from happening.
+        self._parts.log.rotate_if_due(found.now)
+        if found.checkpoint is not None:
+            self._parts.log.forget(found.checkpoint, found.now)
 
     def _gather(self) -> Gathered:
         parts, live, fleet = self._parts, self._live, self.view.fleet
@@ -221,9 +239,10 @@ class Controller:
                 case Route():
                     self._swap(wanted, routes)
                 case Stop(version):
-                    # Requests that it still answers are let finish.
-                    if self._parts.gateway.in_flight(version) == 0:
+                    # Requests that it still answers are let finish, up to a limit.
+                    if self._parts.gateway.in_flight(version) == 0 or self._overdue(version):
                         self._parts.runtime.stop(version)
+                        self._live.left.pop(version, None)
         if routes is not None and self._stale(routes, wanted):
             self._swap(wanted, routes)
 
@@ -264,11 +283,50 @@ class Controller:
         # The number behind each generation belongs to the roll back that is laid out beside it.
         generation = current.generation + 2 if current else 1
         now = self._parts.clock.now()
+        fresh = self._routes(wanted, generation, now)
         try:
-            self._parts.gateway.swap(self._routes(wanted, generation, now), self.view.fleet.fence)
+            self._parts.gateway.swap(fresh, self.view.fleet.fence)
         except FenceError:
             self._adopt_fence()
+        else:
+            self._note_left(current, fresh, now)
         self._live.swapped_at = now
+
+    def _note_left(self, before: Routes | None, after: Routes, now: float) -> None:
+        """Remembers versions that no new request goes to, so that what they have open comes to an end."""
+        serving = {after.stable, after.candidate}
+        for version in serving:
+            self._live.left.pop(version or "", None)
+        for version in {before.stable, before.candidate} - serving if before else ():
+            # Going forward, streams finish where they began; only a version that is given up is fled from.
+            promoted = before is not None and after.stable == before.candidate
+            if version is not None:
+                self._live.left[version] = _Left(now, after.move_streams and not promoted)
+
+    def _overdue(self, version: str) -> bool:
+        left = self._live.left.setdefault(version, _Left(self._parts.clock.now(), False))
+        return self._parts.clock.now() - left.at > self.config.drain_limit_seconds
+
+    def drain(self) -> None:
+        """Moves streams off versions that were left, again until none is open there.
+
+        Without the lock: an instance that hangs is slow to answer. The gateway must have taken the new routes
+        first, or a stream would come back to where it was.
+        """
+        for version, left in list(self._live.left.items()):
+            if not left.move and not self._overdue(version):
+                continue
+            routes = self._parts.gateway.routes()
+            if routes is None or not self._parts.gateway.applied(routes.generation, _APPLIED_SECONDS):
+                continue
+            if self._parts.gateway.in_flight(version) == 0:
+                if left.move:
+                    self._live.left.pop(version, None)
+                continue
+            try:
+                self._parts.instance.move_streams(self.view.fleet.address(version))
+            except UnavailableError as error:
+                _LOG.warning("%s; its streams finish where they are", error)
 
     def _adopt_fence(self) -> None:
         """Somebody rolled back while this process slept: what they did stands."""
@@ -285,13 +343,17 @@ class Controller:
         return Routes(
             generation=generation,
             stable=wanted.stable,
-            upstreams=tuple(Upstream(name, known[name]) for name in sorted(wanted.running) if name in known),
+            upstreams=tuple(
+                upstream_of(self._version(name), known[name]) for name in sorted(wanted.running) if name in known
+            ),
             previous=fleet.previous,
             release=wanted.release,
             candidate=wanted.candidate,
             share_bp=wanted.share_bp,
             expires_at=now + self.config.share_expiry_seconds if wanted.candidate else None,
             audience=self.config.audience,
+            open=intervals_around(self.config.audience.windows, now),
+            move_streams=self.config.move_streams,
         )
 
     # ------------------------------------------------------------------ commands
@@ -396,6 +458,8 @@ class Controller:
                 routes = self._parts.gateway.routes()
         finally:
             self._live.coming = frozenset()
+        if any(left.move for left in self._live.left.values()):
+            threading.Thread(target=self.drain, daemon=True).start()
         return {
             "to": self.view.fleet.stable,
             "from": left,
@@ -482,9 +546,9 @@ class Controller:
 
         A running version keeps its address, unless `fresh` says that nothing runs yet.
         """
-        url = self._version(version).url
-        if url is not None:
-            return placed(fleet, version, url)
+        urls = self._version(version).urls
+        if urls:
+            return placed(fleet, version, urls[0])
         live = standing(fleet).running
         known = dict(fleet.addresses)
         taken = frozenset(address for name, address in known.items() if name in live and name != version)

@@ -197,7 +197,8 @@ def _await_ready(stage: Stage, process: "subprocess.Popen[bytes]") -> None:
 def _stable_url(stage: Stage) -> str:
     """An instance's own address: reviewers use it until access control exists."""
     routes = json.loads((stage.places.gateway / "routes.json").read_text())
-    return f"http://{routes['upstreams'][routes['stable']]}"
+    (address,) = [up["addresses"][0] for up in routes["upstreams"] if up["version"] == routes["stable"]]
+    return f"http://{address}"
 
 
 @dataclass(frozen=True, slots=True)

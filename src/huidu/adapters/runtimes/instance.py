@@ -1,5 +1,7 @@
 """Running instances over HTTP, reached directly and not through the gateway."""
 
+import ssl
+from collections.abc import Collection
 from pathlib import Path
 
 import httpx
@@ -7,19 +9,24 @@ import httpx
 from huidu.core.errors import UnavailableError
 
 _TIMEOUT_SECONDS = 60.0
+_DRAIN_TIMEOUT_SECONDS = 2.0
 _READY_TIMEOUT_SECONDS = 1.0
 
 
 class HttpInstance:
     """A client of the faces that every version has. Safe to call from several threads."""
 
-    def __init__(self) -> None:
-        self._client = httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False)
+    def __init__(self, authorities: Collection[str] = ()) -> None:
+        """`authorities` are PEM files that vouch for versions spoken to by HTTPS, beside the system's."""
+        context = ssl.create_default_context()
+        for path in authorities:
+            context.load_verify_locations(path)
+        self._client = httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False, verify=context)
 
     def ready(self, address: str) -> bool:
         """Loaded and warmed up. A service of another make without `/readyz` is ready when it answers at all."""
         try:
-            answer = self._client.get(f"http://{address}/readyz", timeout=_READY_TIMEOUT_SECONDS)
+            answer = self._client.get(f"{_base(address)}/readyz", timeout=_READY_TIMEOUT_SECONDS)
         except httpx.HTTPError:
             return False
         return answer.status_code < 500
@@ -29,7 +36,7 @@ class HttpInstance:
         try:
             with audio.open("rb") as file:
                 answer = self._client.post(
-                    f"http://{address}/v1/audio/transcriptions",
+                    f"{_base(address)}/v1/audio/transcriptions",
                     files={"file": (audio.name, file)},
                     data={"model": "golden", "response_format": "json"},
                     headers=headers,
@@ -38,3 +45,21 @@ class HttpInstance:
             return str(answer.json()["text"])
         except (httpx.HTTPError, ValueError, KeyError) as error:
             raise UnavailableError(f"{address} gave no transcript of {audio.name}: {error}") from error
+
+    def move_streams(self, address: str) -> int:
+        """Asks for the streams open now to be moved at their next utterance boundary; returns their number.
+
+        Raises `UnavailableError`, also for a service of another make, which knows no such thing.
+        """
+        try:
+            answer = self._client.post(
+                f"{_base(address)}/api/v1/drain", json={"streams": "move"}, timeout=_DRAIN_TIMEOUT_SECONDS
+            )
+            answer.raise_for_status()
+            return int(answer.json()["streams"])
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            raise UnavailableError(f"{address} was not asked to move its streams: {error}") from error
+
+
+def _base(address: str) -> str:
+    return address if "://" in address else f"http://{address}"

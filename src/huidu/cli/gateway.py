@@ -32,7 +32,11 @@ def show_gateway(
     in_force = gateway.routes()
     routes = _first_routes(settings) if in_force is None else replace(in_force, audience=settings.audience)
     found = gateway.rendered(routes)
-    show(found, as_json, "\n".join(f"# {name}\n{_text(content)}" for name, content in found.items()))
+    text = "\n".join(f"# {name}\n{_text(content)}" for name, content in found.items())
+    if "huidu.conf" in found:
+        included = gateway.places.gateway / "nginx" / "huidu.conf"
+        text = f"# for an nginx that you already have, in its http block:\n#     include {included};\n\n{text}"
+    show(found, as_json, text)
 
 
 def _text(content: Any) -> str:

@@ -165,6 +165,7 @@ class Controller:
         self._note_memory(found)
         self.drain()
         # Last: a disk that refuses must not keep anything else from happening.
+        self._parts.gateway.refresh()
         self._parts.log.rotate_if_due(found.now)
         if found.checkpoint is not None:
             self._parts.log.forget(found.checkpoint, found.now)
@@ -232,18 +233,20 @@ class Controller:
         """Brings processes and traffic to where the state says; what fails now, the next tick does."""
         wanted = self._wanted()
         routes = self._parts.gateway.routes()
+        swapped = False
         for effect in effects(self._actual(routes, wanted), wanted):
             match effect:
                 case Start(version):
                     self._parts.runtime.start(self._version(version), self.view.fleet.address(version))
                 case Route():
                     self._swap(wanted, routes)
+                    swapped = True
                 case Stop(version):
                     # Requests that it still answers are let finish, up to a limit.
                     if self._parts.gateway.in_flight(version) == 0 or self._overdue(version):
                         self._parts.runtime.stop(version)
                         self._live.left.pop(version, None)
-        if routes is not None and self._stale(routes, wanted):
+        if routes is not None and not swapped and self._stale(routes, wanted):
             self._swap(wanted, routes)
 
     def _wanted(self) -> Standing:

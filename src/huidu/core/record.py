@@ -1,6 +1,7 @@
 """What one step of control adds to the store, and how values of the core read as plain JSON there."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
 from typing import Any
 
 from huidu.core.evidence import Row
@@ -89,8 +90,9 @@ def fleet_from_json(found: dict[str, Any], release: Release | None) -> Fleet:
 
 
 def release_to_json(release: Release, watch: Watch) -> dict[str, Any]:
-    plain = asdict(release)
-    plain["plan"] = [asdict(stage) for stage in release.plan.stages]
+    rest = (each.name for each in fields(release) if each.name not in ("plan", "rules"))
+    plain: dict[str, Any] = {name: getattr(release, name) for name in rest}
+    plain["plan"], plain["rules"] = _plan_to_json(release.plan), asdict(release.rules)
     plain["watch"] = {
         "verdicts": {name: verdict.as_json() for name, verdict in watch.verdicts.items()},
         "looks": watch.looks,
@@ -100,6 +102,12 @@ def release_to_json(release: Release, watch: Watch) -> dict[str, Any]:
         "mismatches": watch.mismatches,
     }
     return plain
+
+
+@lru_cache(maxsize=4)
+def _plan_to_json(plan: Plan) -> list[dict[str, Any]]:
+    # A plan never changes, and is stored with every step of its release.
+    return [asdict(stage) for stage in plan.stages]
 
 
 def release_from_json(found: dict[str, Any]) -> tuple[Release, Watch]:

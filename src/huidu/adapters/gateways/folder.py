@@ -6,7 +6,7 @@ Standard library only: `huidu rollback` runs this when control does not answer.
     gateway/fence       rises with each roll back done without control
     gateway/engine      which gateway the files are for
     gateway/routes.json the routes in force, as the adapter reads them back
-    gateway/rollback/   the roll back that fits the routes in force: document.json, routes.json
+    gateway/rollback.json  the roll back that fits the routes in force: its document and its routes
 """
 
 import fcntl
@@ -35,7 +35,7 @@ class SwapFolder(ABC):
     def __init__(self, places: Places):
         self.places = places
         self.root = places.gateway
-        self.prepared = self.root / "rollback"
+        self._prepared = self.root / "rollback.json"
 
     @abstractmethod
     def put(self, document: dict[str, Any]) -> None:
@@ -54,7 +54,7 @@ class SwapFolder(ABC):
         """Tells the gateway to go on in a new log file; returns whether it heard."""
 
     def create(self) -> None:
-        for folder in (self.prepared, self.places.logs, self.places.sockets):
+        for folder in (self.root, self.places.logs, self.places.sockets):
             folder.mkdir(parents=True, exist_ok=True)
         self.places.sockets.chmod(0o700)
         write_aside(self.root / "engine", self.engine)
@@ -90,25 +90,29 @@ class SwapFolder(ABC):
 
     def prepare(self, document: dict[str, Any], routes: dict[str, Any]) -> None:
         """Lays out the roll back that `go_back` would put in force."""
-        write_aside(self.prepared / "document.json", json.dumps(document))
-        write_aside(self.prepared / "routes.json", json.dumps(routes))
+        write_aside(self._prepared, json.dumps({"document": document, "routes": routes}))
 
     def forget_prepared(self) -> None:
         """Says that there is nothing to go back from."""
-        (self.prepared / "routes.json").unlink(missing_ok=True)
+        self._prepared.unlink(missing_ok=True)
+
+    def prepared_routes(self) -> dict[str, Any] | None:
+        """The routes that `go_back` would put in force; None if there is nothing to go back from."""
+        found = read_json(self._prepared)
+        return found["routes"] if found else None
 
     def go_back(self, lock_wait_seconds: float) -> dict[str, Any] | None:
         """Puts the prepared roll back in force without control and returns its routes; None if there is none.
 
         The fence rises first: a stopped control that holds the lock and wakes up finds it after its own swap.
         """
-        routes = read_json(self.prepared / "routes.json")
-        document = read_json(self.prepared / "document.json")
-        if routes is None or document is None:
+        found = read_json(self._prepared)
+        if found is None:
             return None
+        routes: dict[str, Any] = found["routes"]
         with self.locked(lock_wait_seconds):
             self.raise_fence()
-            self.swap(document, routes)
+            self.swap(found["document"], routes)
         return routes
 
     def await_generation(self, generation: int, wait_seconds: float) -> bool:

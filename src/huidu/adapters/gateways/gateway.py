@@ -1,5 +1,7 @@
 """What the adapters of all gateways do alike: write under the lock, lay out the roll back, ask for proof."""
 
+import contextlib
+import os
 import secrets
 from abc import ABC, abstractmethod
 from dataclasses import replace
@@ -72,6 +74,9 @@ class FileGateway(ABC):
         # Whoever rolled back while this process was stopped did so without the lock.
         self._refuse_behind(fence)
 
+    def refresh(self) -> None:  # noqa: B027
+        """Takes over what has changed beside the routes and the gateway does not notice by itself."""
+
     def fence(self) -> int:
         return self._folder.fence()
 
@@ -93,7 +98,13 @@ class FileGateway(ABC):
         """The installation's secret, under which users appear as units; made once."""
         path = self._folder.root / "secret"
         if not path.exists():
-            write_aside(path, secrets.token_hex(16))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_name(f".secret.{os.getpid()}")
+            write_aside(fresh, secrets.token_hex(16))
+            # Whoever was faster has made the one that counts.
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(fresh)
+            fresh.unlink()
         return path.read_text()
 
     def _refuse_behind(self, fence: int) -> None:

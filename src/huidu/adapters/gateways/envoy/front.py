@@ -72,6 +72,13 @@ def bootstrap(place: Place, files: Files) -> Json:
     }
 
 
+def certificate_held(chain: str, key: str) -> Json:
+    """The listener's certificate itself, for files that were changed in a way that Envoy does not see."""
+    pair = {"certificate_chain": {"inline_string": chain}, "private_key": {"inline_string": key}}
+    secret = typed("extensions.transport_sockets.tls.v3.Secret", name=_CERTIFICATE, tls_certificate=pair)
+    return discovery("2", [secret])
+
+
 def certificate(tls: Tls) -> Json:
     """What the listener's certificate is read from, again whenever something is renamed beside it."""
     secret = typed(

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from huidu.adapters.gateways.envoy.clusters import clusters
-from huidu.adapters.gateways.envoy.front import Files, bootstrap, certificate
+from huidu.adapters.gateways.envoy.front import Files, bootstrap, certificate, certificate_held
 from huidu.adapters.gateways.envoy.routing import route_configuration
 from huidu.adapters.gateways.envoy.shapes import Json, discovery
-from huidu.adapters.gateways.envoy.swap import EnvoyFolder, Watched
+from huidu.adapters.gateways.envoy.swap import EnvoyFolder, Told, Watched
 from huidu.adapters.gateways.envoy.tokens import token_filter
 from huidu.adapters.gateways.folder import until, write_aside
 from huidu.adapters.gateways.gateway import FileGateway
@@ -50,6 +50,10 @@ class EnvoyGateway(FileGateway):
     def __init__(self, places: Places, place: Place, workers: int | None = None):
         super().__init__(places, place, EnvoyFolder(places))
         self._workers = workers or min(_MAX_WORKERS, os.cpu_count() or 1)
+        # What Envoy last said of each file: asking costs milliseconds that a change of routes has not.
+        self._known: dict[Path, Told] = {}
+        # The certificate and key that Envoy was last given.
+        self._held: tuple[str, str] | None = None
 
     def command(self) -> list[str]:
         """Log lines reach their file within 0.2 s; control reads them there."""
@@ -102,6 +106,22 @@ class EnvoyGateway(FileGateway):
             _validate(tried)
             tried.rename(self._bootstrap_path)
 
+    def refresh(self) -> None:
+        """Gives Envoy a changed certificate: it sees renames by itself, but neither files written over nor links."""
+        tls = self.place.tls
+        if tls is None:
+            return
+        try:
+            held = (Path(tls.certificate).read_text(), Path(tls.key).read_text())
+            if held == self._held:
+                return
+            _check_pair(tls.certificate, tls.key)
+        except (OSError, InvalidError):
+            # Half of a new pair, perhaps: the one in force stays until the other half is there.
+            return
+        write_aside(self._folder.certificate_path, json.dumps(certificate_held(*held)))
+        self._held = held
+
     def _document(self, routes: Routes) -> Json:
         return self._rendered_routes(routes, self.secret())
 
@@ -121,20 +141,22 @@ class EnvoyGateway(FileGateway):
         if known is not None:
             names = {cluster["name"] for cluster in listed}
             listed += [cluster for cluster in self._clusters(known) if cluster["name"] not in names]
-        self._bring_in(self._folder.clusters_file, _versioned(listed), wait)
+        changed = self._bring_in(self._folder.clusters_file, _versioned(listed), wait)
         self._bring_in(self._folder.tokens_file, _versioned([token_filter(routes, self.secret())]), wait)
-        if wait and not self._folder.warmed(_WARM_SECONDS):
+        if changed and wait and not self._folder.warmed(_WARM_SECONDS):
             raise UnavailableError(
                 f"the gateway has not reached the addresses of all versions in {_WARM_SECONDS:g} s; "
                 "accepted: names that resolve and addresses that answer"
             )
 
-    def _bring_in(self, watched: Watched, document: Json, wait: bool) -> None:
+    def _bring_in(self, watched: Watched, document: Json, wait: bool) -> bool:
+        """Returns whether there was anything to bring in."""
         text = json.dumps(document)
         if watched.path.exists() and watched.path.read_text() == text:
-            return
+            return False
         with self._accepted(watched, document["version_info"], wait):
             write_aside(watched.path, text)
+        return True
 
     def _write(self, routes: Routes, wait: bool) -> None:
         before = self.routes()
@@ -149,17 +171,24 @@ class EnvoyGateway(FileGateway):
     @contextmanager
     def _accepted(self, watched: Watched, version: str, wait: bool) -> Iterator[None]:
         """What is written inside is taken by Envoy, or undone again. An Envoy that is down takes it as it starts."""
-        refused_before = self._folder.refusals(watched) if wait else None
+        before = self._known.get(watched.path) or self._folder.told(watched) if wait else None
         kept = watched.path.read_text() if watched.path.exists() else None
         yield
-        if refused_before is None:
+        if before is None:
             return
 
-        def refused() -> bool:
-            return (self._folder.refusals(watched) or 0) > refused_before
+        now: Told | None = before
 
-        until(lambda: self._folder.version(watched) in (version, None) or refused(), _TAKEN_SECONDS)
-        if refused():
+        def answered() -> bool:
+            nonlocal now
+            now = self._folder.told(watched)
+            return now is None or now.version == version or now.refusals != before.refusals
+
+        until(answered, _TAKEN_SECONDS)
+        self._known.pop(watched.path, None)
+        if now is not None and now.version == version:
+            self._known[watched.path] = now
+        elif now is not None and now.refusals != before.refusals:
             if kept is not None:
                 write_aside(watched.path, kept)
             raise UnavailableError(

@@ -22,6 +22,17 @@ class Watched:
     stats: str
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The version of a file that is in force, and how often Envoy has refused one since it started."""
+
+    version: str | None
+    refusals: int
+
+
+_REFUSALS = ("update_rejected", "update_failure")
+
+
 class EnvoyFolder(SwapFolder):
     """The files of an Envoy. Its document is the discovery response with the routes."""
 
@@ -49,15 +60,13 @@ class EnvoyFolder(SwapFolder):
         text = self.stat(f"{self.routes_file.stats}.version_text") or ""
         return int(text) if text.isdigit() else None
 
-    def version(self, watched: Watched) -> str | None:
-        """The version of a file that is in force; None when Envoy does not answer."""
-        return self.stat(f"{watched.stats}.version_text")
-
-    def refusals(self, watched: Watched) -> int | None:
-        """How often Envoy has refused a file since it started; None when it does not answer."""
-        names = [f"{watched.stats}.{name}" for name in ("update_rejected", "update_failure")]
-        found = self.stats(f"^({'|'.join(re.escape(name) for name in names)})$")
-        return sum(int(value) for value in found.values()) if found else None
+    def told(self, watched: Watched) -> Told | None:
+        """What Envoy says of a file; None when it does not answer."""
+        version, *refusals = (f"{watched.stats}.{name}" for name in ("version_text", *_REFUSALS))
+        found = self.stats(f"^({'|'.join(re.escape(name) for name in (version, *refusals))})$")
+        if not found:
+            return None
+        return Told(found.get(version), sum(int(found.get(name, 0)) for name in refusals))
 
     def warmed(self, wait_seconds: float) -> bool:
         """Whether all clusters are ready to be used in time."""

@@ -76,83 +76,56 @@ end
 
 -- ------------------------------------------------------------------ those who wait
 
--- In order of their time, for all wait equally long; and those whose upload is watched.
-local queue, dues, head, tail = {}, {}, 1, 0
-local watched = {}
-
-local function enqueue(record)
-  tail = tail + 1
-  queue[tail], dues[tail] = record, record.due
-end
-
-local function supported()
-  return hang.known ~= "timeout"
-end
+-- Those who wait for a first byte now, and nobody else: few, so that looking at all of them costs little, and what is
+-- over leaves nothing behind.
+local waiting = {}
 
 -- Called by the balancer, which runs when the upload has ended: from now on an answer is waited for.
 function hang.await(record, now)
   local seconds = record.state.limits.hang_after_seconds
-  if not supported() then
+  if hang.known == "timeout" then
     balancer.set_timeouts(nil, nil, seconds)
     return
   end
-  record.waiting, record.due = true, now + seconds
-  if (tonumber(ngx.var.content_length) or tonumber(ngx.var.request_length)) > LONG_UPLOAD_BYTES then
-    record.sent = -1
-    watched[record] = true
-  else
-    enqueue(record)
-  end
+  local bytes = tonumber(ngx.var.content_length) or tonumber(ngx.var.request_length)
+  waiting[record] = { due = now + seconds, seconds = seconds, look_at = bytes > LONG_UPLOAD_BYTES and now or nil }
 end
 
 -- Called when an answer has begun, or nobody waits any longer.
 function hang.over(record)
-  record.waiting = false
-  if record.sent then watched[record] = nil end
+  waiting[record] = nil
 end
 
-local function give_up(record)
+local function give_up(record, wait, now)
   local descriptor, as_expected = connection_of(record.request, record.peer.socket_name)
   if descriptor then
+    waiting[record] = nil
     record.given_up = true
-    record.waiting = false
     C.shutdown(descriptor, SHUT_RDWR)
-    return
-  end
-  if as_expected then
+  elseif as_expected then
     -- Still connecting, which has a timeout of its own.
-    record.due = ngx.now() + LOOK_SECONDS
-    enqueue(record)
+    wait.due = now + LOOK_SECONDS
   else
+    waiting[record] = nil
     hang.say("timeout")
   end
 end
 
-local function watch(record, now)
-  if (record.look_at or 0) > now then return end
-  record.look_at = now + LOOK_SECONDS
+-- While a long upload moves on, the candidate is not waited for yet.
+local function watch(record, wait, now)
+  if wait.look_at > now then return end
+  wait.look_at = now + LOOK_SECONDS
   local descriptor, sent = connection_of(record.request, record.peer.socket_name)
-  if descriptor and sent ~= record.sent then
-    record.sent = sent
-    record.due = now + record.state.limits.hang_after_seconds
-  elseif record.due <= now then
-    watched[record] = nil
-    give_up(record)
+  if descriptor and sent ~= wait.sent then
+    wait.sent, wait.due = sent, now + wait.seconds
   end
 end
 
 -- Looks for those overdue; called several times a second in each worker.
 function hang.sweep(now)
-  local last = tail
-  while head <= last and dues[head] <= now do
-    local record = queue[head]
-    queue[head], dues[head] = nil, nil
-    head = head + 1
-    -- Who waits anew, for another try, stands here a second time.
-    if record.waiting and record.due <= now then give_up(record) end
-  end
-  for record in pairs(watched) do
-    if record.waiting then watch(record, now) else watched[record] = nil end
+  for record, wait in pairs(waiting) do
+    if wait.look_at then watch(record, wait, now) end
+    if wait.due <= now then give_up(record, wait, now) end
   end
 end
 

@@ -150,12 +150,9 @@ end
 
 -- ------------------------------------------------------------------ where tokens are
 
--- The token in the joined values of Authorization.
+-- The token in the joined values of Authorization; nil with anything beside it.
 local function bearer(text)
-  local _, stop = find(text, BEARER, 1, true)
-  if not stop then return nil end
-  local rest = sub(text, stop + 1)
-  return match(rest, "[%w_.-]+") or rest
+  return match(text, "^Bearer +([%w_-]+%.[%w_-]+%.[%w_-]+)$")
 end
 
 -- The first value of a cookie; quotes around it do not count.

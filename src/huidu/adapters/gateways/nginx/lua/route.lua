@@ -172,7 +172,7 @@ end
 local function ended()
   local record = records.close()
   if not record then return end
-  record.waiting = false
+  if record.on_candidate then hang.over(record) end
   counts.incr(record.counted, -1)
   if record.fell_back then counts.incr("fallbacks", -1) end
 end

@@ -2,6 +2,7 @@
 
     make bench-gateway          five alternating rounds of 3 s for each way and load
     ROUNDS=1 make bench-gateway quicker and rougher
+    PYTHONPATH=tests .venv/bin/python tests/bench/gateway.py uploads
 
 Loads come from wrk on loopback (one thread, 32 connections), every proxy has one worker, and the answers come from a
 static nginx. The hand-written proxies write the same log and have no policy. What counts are ratios within this run:
@@ -14,6 +15,7 @@ import re
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -287,7 +289,7 @@ def measure(port: int, script: Path) -> Result:
     return Result(float(rate[1]), milliseconds("50"), milliseconds("99"))
 
 
-def main() -> None:
+def main(asked: list[str]) -> None:
     missing = [tool for tool in ("wrk", "nginx") if shutil.which(tool) is None]
     if missing:
         raise SystemExit(
@@ -296,6 +298,8 @@ def main() -> None:
         )
     with tempfile.TemporaryDirectory(prefix="huidu-bench-") as name, ways(Path(name)) as ports:
         for load, script in loads(Path(name)).items():
+            if asked and load not in asked:
+                continue
             results: dict[str, list[Result]] = {way: [] for way in ports}
             for _ in range(ROUNDS):
                 for way, port in ports.items():
@@ -325,4 +329,4 @@ def show(load: str, results: dict[str, Result]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

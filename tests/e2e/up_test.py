@@ -20,7 +20,7 @@ from huidu.demo.kit import Clip, read_kit, shipped
 KIT = read_kit(shipped())
 CONFIG = f"""\
 data: data
-gateway: {{listen: "127.0.0.1:{{gateway}}", max_upload: 100MB, engine: {{engine}}}}
+gateway: {{listen: "127.0.0.1:{{gateway}}", max_upload: 100MB}}
 control: {{listen: "127.0.0.1:{{control}}", share_expiry: 6s}}
 instances: {{listen: "127.0.0.1:{{instances}}"}}
 admission: {{reserve: 50MB}}
@@ -77,9 +77,9 @@ class Users:
             self.failures.append(repr(error))
 
 
-@pytest.fixture(scope="module", params=["envoy", "nginx"])
-def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with running(tmp_path_factory.mktemp(request.param), CONFIG.replace("{engine}", request.param)) as found:
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with running(tmp_path_factory.mktemp("up"), CONFIG) as found:
         yield found
 
 

@@ -16,8 +16,9 @@ _UNLIMITED = 100_000
 # Linux's numbers (netinet/tcp.h); Python names the latter only where it runs on Linux.
 _IPPROTO_TCP = 6
 _TCP_USER_TIMEOUT = 18
-# Shorter than the 75 s that instances keep an idle connection, so that the gateway closes first.
-_IDLE = "30s"
+# Shorter than servers of any make keep an idle connection, so that the gateway closes first, and no request meets
+# one that is just being closed.
+_IDLE = "1.5s"
 
 
 def version_cluster(version: str) -> str:

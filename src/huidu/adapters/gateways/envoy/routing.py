@@ -14,6 +14,9 @@ ROUTES_NAME = "huidu"
 LUA_FILTER = "envoy.filters.http.lua"
 
 _COOKIE_SECONDS = 365 * 86_400
+# What is sent to the stable version again is only what met a kept connection as it closed; keeping more for that
+# would cost every upload a copy of itself.
+_KEPT_FOR_STABLE = 64 * 1024
 _GREATEST_LENGTH = 2**63 - 1
 # The filter sets it as its last act, so that a request for which it failed lands on the stable version.
 RULE_HEADER = "x-huidu-rule"
@@ -34,7 +37,6 @@ def route_configuration(routes: Routes, place: Place, secret: str) -> Json:
                 "name": "all",
                 "domains": ["*"],
                 "include_request_attempt_count": True,
-                "request_body_buffer_limit": place.retry_body_bytes,
                 "typed_per_filter_config": {LUA_FILTER: _policy(routes, place, secret)},
                 "routes": _routes(routes, place),
             }
@@ -77,16 +79,18 @@ def _routes(routes: Routes, place: Place) -> list[Json]:
         cluster = fallback_cluster(routes.candidate, routes.stable)
         for rule in (Rule.SHARE, Rule.INCLUDED):
             chosen = [{"name": RULE_HEADER, "string_match": {"exact": rule.value}}]
-            served += _route(routes, place, routes.candidate, chosen, {"cluster": cluster, **_fallback(place)})
-    return served + _route(
-        routes, place, routes.stable, [], {"cluster": version_cluster(routes.stable), **_second_try()}
-    )
+            action = {"cluster": cluster, **_fallback(place)}
+            served += _route(routes, place, routes.candidate, chosen, action, place.retry_body_bytes)
+    stable = {"cluster": version_cluster(routes.stable), **_second_try()}
+    return served + _route(routes, place, routes.stable, [], stable, min(place.retry_body_bytes, _KEPT_FOR_STABLE))
 
 
-def _route(routes: Routes, place: Place, version: str, headers: list[Json], action: Json) -> list[Json]:
+def _route(
+    routes: Routes, place: Place, version: str, headers: list[Json], action: Json, kept_bytes: int
+) -> list[Json]:
     """The route of a version, and before it the refusal of what is too large to be sent to it.
 
-    Both bear the version's name, which the log shows.
+    Both bear the version's name, which the log shows. Of a body `kept_bytes` are kept for a second try.
     """
     log: Json = {"generation": routes.generation, "share_bp": routes.share_bp}
     # Here and not by the connection manager, which adds it before the policy reads what proxies said.
@@ -109,6 +113,7 @@ def _route(routes: Routes, place: Place, version: str, headers: list[Json], acti
         | {
             "match": {"prefix": "/", "headers": headers},
             "request_headers_to_add": added,
+            "request_body_buffer_limit": kept_bytes,
             "route": {"timeout": "0s", **action},
         },
     ]

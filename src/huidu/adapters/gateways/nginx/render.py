@@ -131,7 +131,7 @@ server {{
     log_by_lua_block {{ huidu.ended() }}
 
     location / {{
-        set_by_lua_block $huidu_to {{ return huidu.route() }}
+        set_by_lua_block $huidu_generation {{ return huidu.route() }}
         if ($huidu_to) {{ return 418; }}
         proxy_pass http://huidu_plain;
     }}
@@ -152,8 +152,8 @@ server {{
         return 503 '{_error("unavailable", "no version can serve this now")}';
     }}
     location @variables {{
-        set $huidu_log ""; set $huidu_tags ""; set $huidu_generation ""; set $huidu_cookie "";
-        set $huidu_back ""; set $huidu_host "";
+        set $huidu_log ""; set $huidu_tags ""; set $huidu_cookie "";
+        set $huidu_to ""; set $huidu_back ""; set $huidu_host "";
     }}
 }}
 

@@ -114,22 +114,28 @@ local function keep_cookie(record)
   ngx.var.huidu_cookie = record.state.secure and text .. "; Secure" or text
 end
 
--- Chooses, and returns the location that leads there: "" for the present one.
+-- Chooses, and returns the generation that did. $huidu_to becomes the location that leads to the version chosen, unless
+-- the present one does.
 local function route()
   local request = get_request()
   local ours = headers.read(request)
   local record = choose()
-  if not record then return CLOSED end
+  if not record then
+    ngx.var.huidu_to = CLOSED
+    return ""
+  end
   record.time = tonumber(C.ngx_http_lua_ffi_req_start_time(request))
   records.open(request, record)
   for index = 1, ours and #ours or 0 do ngx.req.clear_header(ours[index]) end
   if record.kind == "new" then keep_cookie(record) end
-  local state = record.state
-  ngx.var.huidu_generation = state.generation
   tell(record, record.version, 1)
-  if not record.on_candidate then return state.to_stable end
-  ngx.var.huidu_back = state.stable_location
-  return state.to_candidate
+  local state = record.state
+  if record.on_candidate then
+    ngx.var.huidu_to, ngx.var.huidu_back = state.to_candidate, state.stable_location
+  elseif state.to_stable ~= "" then
+    ngx.var.huidu_to = state.to_stable
+  end
+  return state.generation
 end
 
 -- ------------------------------------------------------------------ the way back to the stable version

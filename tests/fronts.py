@@ -24,7 +24,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from huidu.adapters.gateways.nginx.gateway import NginxGateway
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request as WebSocketRequest
 from websockets.server import ServerProtocol
@@ -32,6 +31,7 @@ from websockets.server import ServerProtocol
 from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
 from huidu.adapters.gateways.folder import write_aside
 from huidu.adapters.gateways.gateway import FileGateway
+from huidu.adapters.gateways.nginx.gateway import NginxGateway
 from huidu.adapters.gateways.place import Place
 from huidu.core.places import Places
 from huidu.core.routes import Routes, Upstream

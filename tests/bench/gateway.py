@@ -25,10 +25,10 @@ from pathlib import Path
 
 from audiences import JWT, SECRET, signed
 from fronts import accepts, end, free_port, until
-from huidu.adapters.gateways.nginx.gateway import NginxGateway
 
 from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
 from huidu.adapters.gateways.folder import write_aside
+from huidu.adapters.gateways.nginx.gateway import NginxGateway
 from huidu.adapters.gateways.place import Place
 from huidu.core.address import network
 from huidu.core.audience import Audience, ClaimRule, CookieRule, HeaderRule, NetworkRule
@@ -315,9 +315,8 @@ def median(results: list[Result]) -> Result:
 
 
 def show(load: str, results: dict[str, Result]) -> None:
-    print(
-        f"\n{load}: median of {ROUNDS} rounds of {SECONDS} s\n{'':20}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}  of hand-written"
-    )
+    print(f"\n{load}: median of {ROUNDS} rounds of {SECONDS} s")
+    print(f"{'':20}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}  of hand-written")
     for way, result in results.items():
         engine, _, kind = way.partition(" ")
         ratio = ""

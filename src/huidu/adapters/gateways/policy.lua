@@ -4,7 +4,7 @@
 --   header(handle, name)   the values of a header as a list, or nil
 --   cookies(handle)        the values of Cookie joined by ";", or nil
 --   peer(handle)           the address of who connected, without port
---   claims(handle)         the claims of the first valid token as a table, or nil
+--   claims(handle, cookies)  the claims of the first valid token as a table, or nil; given what `cookies` returned
 --   volunteer(handle)      whether a valid cookie of a volunteer came along
 -- Each is called only when the policy needs it.
 
@@ -179,9 +179,23 @@ local function within_any(packed, networks)
   return false
 end
 
+-- Few peers send many requests: what was read of the last ones is kept, and forgotten all at once.
+local KEPT_PEERS = 1024
+local peers, kept = {}, 0
+
+local function packed_peer(text)
+  local packed = peers[text]
+  if packed == nil then
+    if kept >= KEPT_PEERS then peers, kept = {}, 0 end
+    packed = packed_address(text) or false
+    peers[text], kept = packed, kept + 1
+  end
+  return packed or nil
+end
+
 -- The packed address of the client: the peer, or what trusted proxies say before it (core/address.py).
 local function client_address(host, handle, trusted)
-  local found = packed_address(host.peer(handle))
+  local found = packed_peer(host.peer(handle))
   if not found or #trusted == 0 or not within_any(found, trusted) then return found end
   local values = host.header(handle, "x-forwarded-for")
   if not values then return found end
@@ -207,8 +221,8 @@ local function each_value(value)
 end
 
 -- The claims that the policy reads; empty where one of them holds a control character.
-local function usable_claims(host, handle, names)
-  local claims = host.claims(handle)
+local function usable_claims(host, handle, names, cookies)
+  local claims = host.claims(handle, cookies)
   if not claims then return {} end
   local found = {}
   for _, name in ipairs(names) do
@@ -322,8 +336,9 @@ end
 -- bucket, and what it was drawn by: of kind "new" that is for the cookie.
 local function decide(policy, host, handle, now, request_id)
   local address = policy.by_address and client_address(host, handle, policy.trusted) or nil
-  local claims = #policy.claims > 0 and usable_claims(host, handle, policy.claims) or NO_CLAIMS
-  local seen = { cookies = host.cookies(handle), claims = claims, address = address }
+  local cookies = host.cookies(handle)
+  local claims = #policy.claims > 0 and usable_claims(host, handle, policy.claims, cookies) or NO_CLAIMS
+  local seen = { cookies = cookies, claims = claims, address = address }
   local user, kind = user_of(policy, host, handle, seen, request_id)
   local drawn = bucket(policy.salt, user)
   local rule = choose(policy, host, handle, seen, drawn, now)

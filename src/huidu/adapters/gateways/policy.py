@@ -16,6 +16,7 @@ def policy_source() -> str:
 def policy_json(routes: Routes, secret: str, trusted: tuple[Network, ...]) -> dict[str, Any]:
     """What `compile` in `policy.lua` takes. `trusted` are the proxies whose word on the client's address counts."""
     audience = routes.audience
+    sources = audience.jwt.sources if audience.jwt else ()
     policy: dict[str, Any] = {
         "generation": routes.generation,
         "secret": secret,
@@ -27,6 +28,8 @@ def policy_json(routes: Routes, secret: str, trusted: tuple[Network, ...]) -> di
         "key": list(audience.key),
         # Without tokens to verify there are no claims to ask for.
         "claims": list(audience.claims) if audience.jwt else [],
+        "bearer": audience.jwt is not None and "header" in audience.jwt.sources,
+        "token_cookies": [source.removeprefix("cookie:") for source in sources if source != "header"],
         "windows": bool(audience.windows),
         "open": [list(interval) for interval in routes.open],
         "volunteers_only": audience.volunteers_only,

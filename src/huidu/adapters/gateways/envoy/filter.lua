@@ -35,7 +35,18 @@ function host.peer(handle)
   return sub(address, 1, (find(address, ":", 1, true) or 0) - 1)
 end
 
-function host.claims(handle)
+-- Most requests carry no token, and need not be asked what came of it.
+local function may_hold_token(handle, cookies)
+  if POLICY.bearer and handle:headers():get("authorization") then return true end
+  if not cookies then return false end
+  for index = 1, #POLICY.token_cookies do
+    if string.find(cookies, POLICY.token_cookies[index], 1, true) then return true end
+  end
+  return false
+end
+
+function host.claims(handle, cookies)
+  if not may_hold_token(handle, cookies) then return nil end
   local verified = handle:streamInfo():dynamicMetadata():get(TOKENS)
   return verified and verified.claims
 end
@@ -46,6 +57,10 @@ function host.volunteer(handle)
 end
 
 local policy = compile(POLICY)
+
+-- Each request leaves a coroutine and a few strings behind. Collecting them later costs a few megabytes and saves a
+-- tenth of the time.
+collectgarbage("setpause", 1000)
 
 function envoy_on_request(handle)
   local headers = handle:headers()

@@ -106,6 +106,11 @@ class EnvoyGateway(FileGateway):
             _validate(tried)
             tried.rename(self._bootstrap_path)
 
+    def applied(self, generation: int, wait_seconds: float) -> bool:
+        # What Envoy reported as the routes were swapped need not be asked again.
+        told = self._known.get(self._folder.routes_file.path)
+        return (told is not None and told.version == str(generation)) or super().applied(generation, wait_seconds)
+
     def refresh(self) -> None:
         """Gives Envoy a changed certificate: it sees renames by itself, but neither files written over nor links."""
         tls = self.place.tls

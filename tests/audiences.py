@@ -253,7 +253,7 @@ _others = st.one_of(
 
 
 def _sent(cookies: list[tuple[str, str]], bearer: list[tuple[str, str]], others: list[tuple[str, str]]) -> Sent:
-    """One User-Agent at most: a header that may stand once is merged by Envoy, and dropped by nginx, when it does not."""
+    """One User-Agent at most: Envoy merges a header that should stand once, nginx drops the second."""
     agents = [line for line in others if line[0] == "User-Agent"]
     return Sent(tuple(cookies + bearer + [line for line in others if line not in agents] + agents[:1]))
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httptools
+import pytest
 import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -31,8 +32,10 @@ from websockets.server import ServerProtocol
 from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
 from huidu.adapters.gateways.folder import write_aside
 from huidu.adapters.gateways.gateway import FileGateway
+from huidu.adapters.gateways.nginx.binary import find_nginx_with_lua
 from huidu.adapters.gateways.nginx.gateway import NginxGateway
 from huidu.adapters.gateways.place import Place
+from huidu.core.errors import UnavailableError
 from huidu.core.places import Places
 from huidu.core.routes import Routes, Upstream
 
@@ -377,6 +380,15 @@ class Front:
         self.started.append(self.process)
 
 
+def require(engine: str) -> None:
+    """Skips a test of a gateway that this machine does not have; where nothing may be skipped that is a failure."""
+    if engine == "nginx":
+        try:
+            find_nginx_with_lua()
+        except UnavailableError as error:
+            pytest.skip(str(error))
+
+
 def start_gateway(gateway: FileGateway, output: Path, port: int) -> "subprocess.Popen[bytes]":
     with output.open("ab") as log:
         process = subprocess.Popen(gateway.command(), stdout=log, stderr=log)
@@ -403,6 +415,7 @@ def end(process: "subprocess.Popen[bytes]") -> None:
 @contextmanager
 def front(engine: str, folder: Path, secret: str | None = None, **place: Any) -> Iterator[Front]:
     """A gateway of a kind with two backends; `place` are fields of `Place`."""
+    require(engine)
     stable, candidate = Backend("v1"), Backend("v2")
     port = free_port()
     places = Places(folder)

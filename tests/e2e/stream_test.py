@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import soundfile
+from fronts import require
 from installation import Installation, running, until
 
 from huidu.client import Final, Stream
@@ -41,6 +42,7 @@ guards:
 
 @pytest.fixture(scope="module", params=["envoy", "nginx"])
 def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    require(request.param)
     with running(tmp_path_factory.mktemp(request.param), CONFIG.replace("{engine}", request.param)) as found:
         yield found
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-from fronts import Backend
+from fronts import Backend, require
 from installation import Installation, running, until
 
 from huidu.core.bucket import bucket
@@ -51,6 +51,7 @@ class Site:
 
 @pytest.fixture(params=["envoy", "nginx"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    require(request.param)
     old, new = Backend("old"), Backend("new")
     text = CONFIG.replace("{engine}", request.param).replace("{old}", str(old.port)).replace("{new}", str(new.port))
     with running(tmp_path_factory.mktemp(request.param), text) as up:

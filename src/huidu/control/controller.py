@@ -93,6 +93,8 @@ class _Live:
     coming: frozenset[str] = frozenset()
     # When a version was left by traffic, and whether its streams are to move.
     left: dict[str, "_Left"] = field(default_factory=dict)
+    # Versions that could not be asked to move their streams.
+    deaf: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +300,9 @@ class Controller:
     def _note_left(self, before: Routes | None, after: Routes, now: float) -> None:
         """Remembers versions that no new request goes to, so that what they have open comes to an end."""
         serving = {after.stable, after.candidate}
-        for version in serving:
-            self._live.left.pop(version or "", None)
+        for served in filter(None, serving):
+            self._live.left.pop(served, None)
+            self._live.deaf.discard(served)
         for version in {before.stable, before.candidate} - serving if before else ():
             # Going forward, streams finish where they began; only a version that is given up is fled from.
             promoted = before is not None and after.stable == before.candidate
@@ -317,7 +320,7 @@ class Controller:
         first, or a stream would come back to where it was.
         """
         for version, left in list(self._live.left.items()):
-            if not left.move and not self._overdue(version):
+            if version in self._live.deaf or not (left.move or self._overdue(version)):
                 continue
             routes = self._parts.gateway.routes()
             if routes is None or not self._parts.gateway.applied(routes.generation, _APPLIED_SECONDS):
@@ -329,7 +332,8 @@ class Controller:
             try:
                 self._parts.instance.move_streams(self.view.fleet.address(version))
             except UnavailableError as error:
-                _LOG.warning("%s; its streams finish where they are", error)
+                self._live.deaf.add(version)
+                _LOG.warning("%s; they finish where they are", error)
 
     def _adopt_fence(self) -> None:
         """Somebody rolled back while this process slept: what they did stands."""

@@ -10,7 +10,12 @@ demo: $(VENV)/.installed
 	$(BIN)/huidu demo
 
 test: $(VENV)/.installed-dev check
+ifeq ($(strip $(PYTEST)),)
+	$(BIN)/python -m pytest -n 2 src tools
+	$(BIN)/python -m pytest tests
+else
 	$(BIN)/python -m pytest $(PYTEST)
+endif
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check src tests tools

@@ -68,7 +68,7 @@ def _in_lua(drawn: Drawn, sent: Sent, routes: Routes, peer: str, uid: str) -> tu
     return tuple(each.decode() if isinstance(each, bytes) else each for each in found)
 
 
-@settings(max_examples=4000, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(policies, requests, st.sampled_from(["127.0.0.1", "198.51.100.9", "fd00:7::9", "::ffff:127.0.0.1", "10.8.0.1"]))
 def test_lua_decides_as_the_core_does(drawn: Drawn, sent: Sent, peer: str) -> None:
     routes = drawn.routes(BASE, NOW)

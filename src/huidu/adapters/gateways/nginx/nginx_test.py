@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import json
 import os
-import random
 import signal
 import socket
 import ssl
@@ -31,8 +30,7 @@ from cryptography.x509.oid import NameOID
 from huidu.adapters.gateways.nginx.gateway import NginxGateway
 from huidu.adapters.gateways.nginx.swap import NginxFolder
 from huidu.adapters.gateways.place import Place, Tls
-from huidu.core.address import network
-from huidu.core.audience import Audience, ClaimRule, CookieRule, HeaderRule, Matcher, NetworkRule, Request, decide
+from huidu.core.audience import Audience, ClaimRule, Request, decide
 from huidu.core.errors import InvalidError
 from huidu.core.jwt import Jwt, checked_keys, volunteer_keys
 from huidu.core.places import Places
@@ -288,61 +286,6 @@ def test_a_request_reaches_its_version_as_it_was_sent(front: Front) -> None:
         assert "set-cookie" not in again.headers
         assert again.got("x-huidu-unit") == answer.got("x-huidu-unit")
         assert uid not in front.places.gateway_log.read_text()
-
-
-def test_the_gateway_decides_as_the_core_does(tmp_path: Path) -> None:
-    chance = random.Random(11)
-    with running(tmp_path, trusted_proxies=(network("127.0.0.0/8"),)) as front:
-        for number in range(8):
-            routes = _random_routes(front, chance, number)
-            connection = HTTPConnection("127.0.0.1", front.place.listen_port)
-            for _ in range(40):
-                cookies, request, forwarded = _random_request(chance)
-                headers = [("Cookie", part) for part in cookies] + [(name, value) for name, value in request.headers]
-                headers += [("X-Forwarded-For", forwarded)] if forwarded else []
-                answer = front.ask(headers=headers, connection=connection)
-                minted = answer.headers.get("set-cookie", "").removeprefix("huidu_uid=").split(";")[0]
-                meant = decide(request, routes, front.gateway.secret(), time.time(), answer.got("x-request-id") or "")
-                assert answer.name == meant.version, (request, routes)
-                assert answer.got("x-huidu-rule") == meant.rule.value
-                assert answer.got("x-huidu-unit") == meant.unit
-                assert bool(minted) == (meant.unit_kind == "new")
-            connection.close()
-
-
-def _random_routes(front: Front, chance: random.Random, number: int) -> Routes:
-    matchers: list[Matcher] = [
-        CookieRule("tester"),
-        CookieRule("who", "x=1"),
-        HeaderRule("x-tester", "1"),
-        CookieRule("empty", ""),
-        NetworkRule(network("10.9.0.0/16")),
-        NetworkRule(network("fd00::/9")),
-    ]
-    audience = Audience(
-        tuple(chance.sample(matchers, chance.randint(0, 2))),
-        tuple(chance.sample(matchers, chance.randint(0, 3))),
-        chance.choice([("jwt.sub", "cookie"), ("header:x-user", "address"), ("cookie",), ("address",)]),
-    )
-    if number % 6 == 5:
-        return front.swap(replace(front.routes, audience=audience))
-    expires_at = time.time() + chance.choice([600, -5])
-    share_bp = chance.choice([0, 1, 500, 5000, 9999, 10_000])
-    return front.serve(share_bp, release=number + 1, expires_at=expires_at, audience=audience)
-
-
-def _random_request(chance: random.Random) -> tuple[list[str], Request, str | None]:
-    pool = [("tester", "1"), ("who", "x=1"), ("who", "y"), ("empty", ""), ("huidu_uid", ""), ("other", "张 三")]
-    cookies = chance.sample(pool, chance.randint(0, 3))
-    if chance.random() < 0.7:
-        cookies.insert(chance.randint(0, len(cookies)), ("huidu_uid", f"user-{chance.randint(0, 10**9)}"))
-    headers = [("x-tester", chance.choice("12"))] if chance.random() < 0.3 else []
-    headers += [("x-user", chance.choice(["ann", "bob", ""]))] if chance.random() < 0.5 else []
-    address = chance.choice([None, "10.9.3.4", "10.8.0.1", "fd00::1", "::ffff:10.9.0.1", "fdff::"])
-    split = chance.randint(0, len(cookies))
-    groups = [each for each in (cookies[:split], cookies[split:]) if each]
-    sent = ["; ".join(f"{name}={value}" for name, value in each) for each in groups]
-    return sent, Request(tuple(cookies), tuple(headers), address or "127.0.0.1"), address
 
 
 def test_names_of_ours_that_a_client_sends_are_dropped(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,6 +196,10 @@ class Instance(Protocol):
         """The text of one file, marked as made by the golden set. Raises `UnavailableError`."""
         ...
 
+    def trust(self, authorities: Collection[str]) -> None:
+        """Takes PEM files on that vouch for versions spoken to by HTTPS. Raises `InvalidError`."""
+        ...
+
     def move_streams(self, address: str) -> int:
         """Asks for open streams to move at their next utterance boundary; their number. Raises `UnavailableError`."""
         ...

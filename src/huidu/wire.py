@@ -29,7 +29,15 @@ _ENGINE_OPTIONS = {"num_threads": 1}
 
 
 def check_version(version: Version) -> None:
-    """Raises `InvalidError` when the version names no engine, device, model directory or hotwords that could run."""
+    """Raises `InvalidError` when the version names no engine, device, model directory or hotwords that could run.
+
+    Of one that runs elsewhere only the authorities of its certificate are files of ours.
+    """
+    if not version.managed:
+        from huidu.adapters.runtimes.instance import HttpInstance
+
+        HttpInstance().trust([version.ca] if version.ca else [])
+        return
     _model_files(version)
     provider_of(version.device)
     read_hotwords(version)
@@ -174,18 +182,17 @@ def make_gateway(settings: "Settings", engine: str | None = None) -> "FileGatewa
 
 def nginx_findings(settings: Settings) -> tuple[str, list[str], str | None]:
     """For `doctor`: what was found of nginx, what falls away with it, and a remark on one that runs."""
-    from huidu.adapters.gateways.nginx.binary import find_nginx
+    from huidu.adapters.gateways.nginx.binary import INSTALL, find_nginx
     from huidu.adapters.gateways.nginx.gateway import NginxGateway
     from huidu.adapters.gateways.nginx.static import without_lua
 
-    install = "apt-get install nginx-light libnginx-mod-http-lua lua-cjson"
     try:
         nginx = find_nginx()
     except HuiduError as error:
-        return str(error), [install], None
+        return str(error), [INSTALL], None
     if not nginx.lua:
         lost = without_lua(settings.audience)
-        return f"{nginx.path} has no Lua module", [f"{install}; without it:", *lost], None
+        return f"{nginx.path} has no Lua module", [f"{INSTALL}; without it:", *lost], None
     gateway = make_gateway(settings, "nginx")
     assert isinstance(gateway, NginxGateway)
     pauses = gateway.hang_after_by() == "timeout"
@@ -222,19 +229,15 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
     from huidu.adapters.runtimes.instance import HttpInstance
     from huidu.control.controller import Controller, Parts
 
-    def check(version: Version) -> None:
-        if version.managed:
-            check_version(version)
-
     parts = Parts(
         store=store,
         history=make_history(settings.data),
         gateway=gateway,
         log=GatewayLogFiles(Places(settings.data).gateway_log, gateway.reopen_log, settings.gateway.log_rotate),
         runtime=make_runtime(settings),
-        instance=HttpInstance({version.ca for version in settings.versions.values() if version.ca}),
+        instance=HttpInstance(),
         clock=SystemClock(),
-        check=check,
+        check=check_version,
     )
     return Controller(parts, config_of(settings))
 

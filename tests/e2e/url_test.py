@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx
+import psutil
 import pytest
 from fronts import Backend, require
 from installation import Installation, running, until
@@ -103,5 +104,25 @@ def test_services_of_another_make_are_released_as_ours_are(site: Site) -> None:
         assert set(site.names([TESTER, *inside])) == {"old"}
     finally:
         os.kill(control, signal.SIGCONT)
+    until(lambda: up.status()["control"] == "answers" and up.status()["stage"] is None)
+    assert up.releases()[0]["outcome"] == "rolled_back"
+
+
+def test_a_roll_back_while_the_gateway_hangs_is_done_and_said_to_be_unconfirmed(site: Site) -> None:
+    up = site.up
+    up.release_into("new", "share:0")
+    assert site.names([TESTER]) == ["new"]
+    master = psutil.Process(up.gateway_pid())
+    family = [*master.children(recursive=True), master]
+    for process in family:
+        process.suspend()
+    try:
+        done = up.huidu("rollback")
+        assert (done.returncode, "refused" in done.stderr) == (1, False)
+        assert "everybody is on old: the gateway has not confirmed it yet" in done.stdout
+    finally:
+        for process in family:
+            process.resume()
+    until(lambda: site.names([TESTER]) == ["old"])
     until(lambda: up.status()["control"] == "answers" and up.status()["stage"] is None)
     assert up.releases()[0]["outcome"] == "rolled_back"

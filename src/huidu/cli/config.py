@@ -31,8 +31,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
 
     settings = load(config)
     for version in settings.versions.values():
-        if version.managed:
-            check_version(version)
+        check_version(version)
     plan = [stage_words(stage) for stage in settings.plan.stages]
     guards = [
         f"{guard.name}: fail above {guard.fail_above:g}, at most {guard.at_most}" for guard in settings.rules.guards

@@ -68,13 +68,11 @@ def _installation(settings: Settings) -> Iterator[Finding]:
     from huidu.wire import check_version
 
     for version in settings.versions.values():
-        if not version.managed:
-            continue
         try:
             check_version(version)
-            yield Finding(f"version {version.name}", True, str(version.model))
+            yield Finding(f"version {version.name}", True, version.model or ", ".join(version.urls))
         except HuiduError as error:
-            yield Finding(f"version {version.name}", False, str(error), "put the model there, or change the path")
+            yield Finding(f"version {version.name}", False, str(error), "put the file there, or change the path")
     yield from _gateway(settings)
     yield _data(settings.data)
     yield from _ports(settings)

@@ -122,6 +122,7 @@ def _rollback(asked: argparse.Namespace, places: Places) -> int:
     started = time.time()
     body = {"by": getpass.getuser(), "reason": asked.reason, "to": asked.to}
     folder = installed_folder(places)
+    before = folder.routes() or {}
     try:
         # Another version than the warm one may have to be started first, which control alone can do.
         if asked.to is not None:
@@ -129,7 +130,7 @@ def _rollback(asked: argparse.Namespace, places: Places) -> int:
         seconds = _BRING_UP_SECONDS if asked.to is not None else _ANSWER_SECONDS
         answer = ask(places, "POST", "/api/v1/rollback", body, seconds) | {"by": "control"}
     except NoAnswerError:
-        answer = _without_control(folder, asked.to)
+        answer = _done_meanwhile(folder, before, asked.to) or _without_control(folder, before, asked.to)
     answer["applied"] = folder.await_generation(answer["generation"], _PROOF_SECONDS)
     if answer["by"] == "cli" and answer["applied"]:
         _move_streams(folder.routes() or {}, answer["from"])
@@ -140,8 +141,18 @@ def _rollback(asked: argparse.Namespace, places: Places) -> int:
     return 0 if answer["applied"] else 1
 
 
-def _without_control(folder: SwapFolder, to: str | None) -> dict[str, Any]:
-    before = folder.routes() or {}
+def _done_meanwhile(folder: SwapFolder, before: dict[str, Any], to: str | None) -> dict[str, Any] | None:
+    """The roll back that control has done, though its answer came too late: a slow gateway keeps it waiting."""
+    now = folder.routes() or {}
+    left = before.get("candidate") or before.get("stable")
+    newer = now.get("generation", 0) > before.get("generation", 0)
+    gone = left not in (now.get("stable"), now.get("candidate"))
+    if not (newer and gone) or to not in (None, now["stable"]):
+        return None
+    return {"to": now["stable"], "from": left, "generation": now["generation"], "by": "control"}
+
+
+def _without_control(folder: SwapFolder, before: dict[str, Any], to: str | None) -> dict[str, Any]:
     prepared = folder.prepared_routes()
     if prepared is None or (to is not None and to != prepared["stable"]):
         serving = before.get("stable", "no version")

@@ -33,7 +33,7 @@ def show_gateway(
     routes = _first_routes(settings) if in_force is None else replace(in_force, audience=settings.audience)
     found = gateway.rendered(routes)
     text = "\n".join(f"# {name}\n{_text(content)}" for name, content in found.items())
-    if "huidu.conf" in found:
+    if "state.json" in found:
         included = gateway.places.gateway / "nginx" / "huidu.conf"
         text = f"# for an nginx that you already have, in its http block:\n#     include {included};\n\n{text}"
     show(found, as_json, text)
@@ -56,8 +56,10 @@ def volunteer(
     from huidu.wire import make_gateway
 
     seconds = duration_seconds(valid_for)
-    value = volunteer_token(make_gateway(load(config)).secret(), time.time(), seconds)
-    header = f"{VOLUNTEER_COOKIE}={value}; Path=/; Max-Age={seconds:.0f}; HttpOnly; SameSite=Lax"
+    settings = load(config)
+    value = volunteer_token(make_gateway(settings).secret(), time.time(), seconds)
+    secure = "; Secure" if settings.gateway.tls else ""
+    header = f"{VOLUNTEER_COOKIE}={value}; Path=/; Max-Age={seconds:.0f}; HttpOnly; SameSite=Lax{secure}"
     show({"name": VOLUNTEER_COOKIE, "value": value, "set_cookie": header}, as_json, f"Set-Cookie: {header}")
 
 

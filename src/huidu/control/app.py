@@ -18,8 +18,12 @@ from huidu.core.errors import HuiduError, InvalidError, NotFoundError, RefusedEr
 from huidu.ports import Clock, Gateway, Store
 
 _LOG = logging.getLogger(__name__)
-# Within the half second that `huidu rollback` waits before it acts alone.
-_APPLIED_SECONDS = 0.3
+_APPLIED_SECONDS = 1.0
+# What an answer needs to reach its asker in time.
+_ON_THE_WAY_SECONDS = 0.15
+
+# Until when the asker waits, in epoch seconds.
+Deadline = Annotated[float | None, Header()]
 
 STATUS_OF: dict[type[HuiduError], tuple[int, str]] = {
     InvalidError: (400, "invalid"),
@@ -56,20 +60,17 @@ def create_app(
     async def received() -> float:
         return clock.now()
 
-    def in_time(x_huidu_deadline: Annotated[float | None, Header()] = None) -> None:
+    Received = Annotated[float, Depends(received)]  # noqa: N806
+
+    def in_time(x_huidu_deadline: Deadline = None) -> None:
         # A command that waited while this process was stopped has been answered otherwise by now.
         if x_huidu_deadline is not None and clock.now() > x_huidu_deadline:
             raise RefusedError("the command came too late; accepted: the same command again")
 
     timely = [Depends(in_time)]
 
-    def _proof(received_at: float) -> dict[str, Any]:
-        """What the gateway reports, and how long after the command's arrival."""
-        routes = gateway.routes()
-        applied = routes is not None and gateway.applied(routes.generation, _APPLIED_SECONDS)
-        applied_ms = round((clock.now() - received_at) * 1000, 1)
-        generation = routes.generation if routes else 0
-        return {"generation": generation, "applied": applied, "applied_ms": applied_ms if applied else None}
+    def proof(received_at: float, deadline: float | None) -> dict[str, Any]:
+        return _proof(gateway, clock, received_at, deadline)
 
     @app.get("/healthz")
     def healthz() -> PlainTextResponse:
@@ -98,11 +99,12 @@ def create_app(
         return {"id": release.id, "version": release.candidate, "stage": release.stage_name}
 
     @app.post("/api/v1/promote", dependencies=timely)
-    def promote(command: Command, received_at: Annotated[float, Depends(received)]) -> dict[str, Any]:
+    def promote(command: Command, received_at: Received, x_huidu_deadline: Deadline = None) -> dict[str, Any]:
         if not command.reason.strip():
             raise InvalidError("promote without a reason; accepted: promote --reason TEXT")
         moved = controller.promote(command.by, command.reason)
-        return {"id": moved.id, "stage": moved.stage_name, "phase": moved.phase.value} | _proof(received_at)
+        found = {"id": moved.id, "stage": moved.stage_name, "phase": moved.phase.value}
+        return found | proof(received_at, x_huidu_deadline)
 
     @app.post("/api/v1/pause", dependencies=timely)
     def pause(command: Command) -> dict[str, Any]:
@@ -115,8 +117,9 @@ def create_app(
         return {"id": moved.id, "stage": moved.stage_name, "held": moved.held}
 
     @app.post("/api/v1/rollback", dependencies=timely)
-    def rollback(command: RollbackCommand, received_at: Annotated[float, Depends(received)]) -> dict[str, Any]:
-        return controller.rollback(command.by, command.reason, command.to, received_at) | _proof(received_at)
+    def rollback(command: RollbackCommand, received_at: Received, x_huidu_deadline: Deadline = None) -> dict[str, Any]:
+        found = controller.rollback(command.by, command.reason, command.to, received_at)
+        return found | proof(received_at, x_huidu_deadline)
 
     @app.post("/api/v1/config/apply", dependencies=timely)
     def apply_config() -> dict[str, Any]:
@@ -124,6 +127,16 @@ def create_app(
         return {"applied": True}
 
     return app
+
+
+def _proof(gateway: Gateway, clock: Clock, received_at: float, deadline: float | None) -> dict[str, Any]:
+    """What the gateway reports, and how long after the command's arrival; asked for no longer than somebody waits."""
+    left = _APPLIED_SECONDS if deadline is None else deadline - clock.now() - _ON_THE_WAY_SECONDS
+    routes = gateway.routes()
+    applied = routes is not None and gateway.applied(routes.generation, min(max(left, 0.0), _APPLIED_SECONDS))
+    applied_ms = round((clock.now() - received_at) * 1000, 1)
+    generation = routes.generation if routes else 0
+    return {"generation": generation, "applied": applied, "applied_ms": applied_ms if applied else None}
 
 
 def _handle_errors(app: FastAPI) -> None:

@@ -65,6 +65,11 @@ class Config:
     move_streams: bool = False
     drain_limit_seconds: float = 3600.0
 
+    @property
+    def authorities(self) -> frozenset[str]:
+        """PEM files that vouch for versions spoken to by HTTPS."""
+        return frozenset(version.ca for version in self.versions.values() if version.ca)
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -110,6 +115,7 @@ class Controller:
         self._parts, self.config = parts, config
         self._lock = threading.RLock()
         self._live = _Live()
+        parts.instance.trust(config.authorities)
         stored = parts.store.load()
         if stored is None:
             self.view = View(self._with_address(Fleet(config.stable), config.stable))
@@ -531,6 +537,7 @@ class Controller:
             gone = [name for name in standing(fleet).running if name not in config.versions]
             if gone:
                 raise RefusedError(f"{', '.join(gone)} runs and is not in the file; accepted: a file that names it")
+            self._parts.instance.trust(config.authorities)
             self.config = config
             self._apply()
 

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,9 @@ class Instance:
 
     def move_streams(self, address: str) -> int:
         return 0
+
+    def trust(self, authorities: Collection[str]) -> None:
+        """Nobody to trust."""
 
 
 def gathered(run: GoldenRun) -> list[Row]:

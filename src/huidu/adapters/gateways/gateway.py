@@ -81,9 +81,12 @@ class FileGateway(ABC):
         return self._folder.fence()
 
     def routes(self) -> Routes | None:
-        """What was last put in force, by whomever; None before the first time."""
+        """What was last put in force, by whomever; None before the first time, or where an older Huidu wrote it.
+
+        The store knows all that routes are made of: they are then written again.
+        """
         found = self._folder.routes()
-        return from_json(found) if found else None
+        return from_json(found) if found and "audience" in found else None
 
     def applied(self, generation: int, wait_seconds: float) -> bool:
         return self._folder.await_generation(generation, wait_seconds)
@@ -114,8 +117,9 @@ class FileGateway(ABC):
     def _write(self, routes: Routes, wait: bool) -> None:
         self._before(routes, wait)
         back = rolled_back(routes, routes.generation + 1)
-        if back is None:
-            self._folder.forget_prepared()
-        else:
+        # A way back is laid out before it can be needed, and given up only when it has been gone.
+        if back is not None:
             self._folder.prepare(self._document(back), to_json(back))
         self._folder.swap(self._document(routes), to_json(routes))
+        if back is None:
+            self._folder.forget_prepared()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from huidu.core.errors import UnavailableError
+from huidu.core.errors import InvalidError, UnavailableError
 
 _TIMEOUT_SECONDS = 60.0
 _DRAIN_TIMEOUT_SECONDS = 2.0
@@ -16,12 +16,20 @@ _READY_TIMEOUT_SECONDS = 1.0
 class HttpInstance:
     """A client of the faces that every version has. Safe to call from several threads."""
 
-    def __init__(self, authorities: Collection[str] = ()) -> None:
-        """`authorities` are PEM files that vouch for versions spoken to by HTTPS, beside the system's."""
-        context = ssl.create_default_context()
+    def __init__(self) -> None:
+        self._context = ssl.create_default_context()
+        self._client = httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False, verify=self._context)
+
+    def trust(self, authorities: Collection[str]) -> None:
+        """Takes PEM files on that vouch for versions spoken to by HTTPS. Raises `InvalidError`."""
         for path in authorities:
-            context.load_verify_locations(path)
-        self._client = httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False, verify=context)
+            try:
+                self._context.load_verify_locations(path)
+            except OSError as error:
+                reason = error.strerror or error
+                raise InvalidError(
+                    f"ca {path} cannot be used ({reason}); accepted: a PEM file of certificates"
+                ) from None
 
     def ready(self, address: str) -> bool:
         """Loaded and warmed up. A service of another make without `/readyz` is ready when it answers at all."""

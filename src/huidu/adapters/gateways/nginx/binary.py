@@ -10,7 +10,7 @@ from pathlib import Path
 
 from huidu.core.errors import InvalidError, UnavailableError
 
-_INSTALL = "apt-get install nginx-light libnginx-mod-http-lua lua-cjson"
+INSTALL = "apt-get install nginx-light libnginx-mod-http-lua lua-cjson"
 _SYSTEM_PATHS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/nginx/sbin", "/usr/local/openresty/nginx/sbin")
 _LUA_MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
 _CHECK_SECONDS = 20
@@ -31,7 +31,7 @@ def find_nginx() -> Nginx:
         (found for each in _SYSTEM_PATHS if (found := shutil.which("nginx", path=each))), None
     )
     if path is None:
-        raise UnavailableError(f"nginx is not installed; accepted: {_INSTALL}")
+        raise UnavailableError(f"nginx is not installed; accepted: {INSTALL}")
     return _examined(path)
 
 
@@ -39,7 +39,7 @@ def find_nginx_with_lua() -> Nginx:
     """Raises `UnavailableError` where nginx or its Lua module is missing."""
     nginx = find_nginx()
     if not nginx.lua:
-        raise UnavailableError(f"{nginx.path} has no Lua module; accepted: {_INSTALL}")
+        raise UnavailableError(f"{nginx.path} has no Lua module; accepted: {INSTALL}")
     return nginx
 
 

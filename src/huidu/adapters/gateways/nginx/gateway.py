@@ -6,15 +6,17 @@ import os
 import resource
 import shutil
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 from huidu.adapters.gateways.folder import read_json, until, write_aside
 from huidu.adapters.gateways.gateway import FileGateway
 from huidu.adapters.gateways.nginx import render
-from huidu.adapters.gateways.nginx.binary import Nginx, authorities, check, find_nginx_with_lua
+from huidu.adapters.gateways.nginx.binary import Nginx, authorities, check, find_nginx, find_nginx_with_lua
 from huidu.adapters.gateways.nginx.names import Names
 from huidu.adapters.gateways.nginx.state import host_port, location_suffix, state
+from huidu.adapters.gateways.nginx.static import static_configuration
 from huidu.adapters.gateways.nginx.swap import NginxFolder
 from huidu.adapters.gateways.place import Place
 from huidu.core.errors import UnavailableError
@@ -52,8 +54,13 @@ class NginxGateway(FileGateway):
         return ["/bin/sh", "-c", _START, "huidu-gateway", str(self.places.admin_socket), *nginx]
 
     def rendered(self, routes: Routes) -> dict[str, Any]:
+        """Without the Lua module: what an nginx can do by itself, to be put in place and reloaded by hand."""
+        nginx = find_nginx()
+        if not nginx.lua:
+            static = static_configuration(routes, self.place, time.time(), str(self.places.gateway_log))
+            return {"huidu.conf": static}
         upstreams = _by_https(routes.upstreams)
-        files = self._files(find_nginx_with_lua(), self._home, upstreams)
+        files = self._files(nginx, self._home, upstreams)
         return {name: files[name] for name in ("nginx.conf", "huidu.conf")} | {
             "state.json": _masked(self._document(routes))
         }

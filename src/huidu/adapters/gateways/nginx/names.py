@@ -6,6 +6,7 @@ fails or takes too long must never hold up a swap, least of all a roll back: the
 
 import socket
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
@@ -34,8 +35,9 @@ class Names:
         ]
         for thread in threads:
             thread.start()
+        deadline = time.monotonic() + _LOOK_UP_SECONDS
         for thread in threads:
-            thread.join(_LOOK_UP_SECONDS)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def addresses(self, host: str) -> list[str]:
         """In the order of the system; none for a name that was never found."""

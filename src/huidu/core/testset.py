@@ -1,0 +1,121 @@
+"""Test sets: recordings with reference text, and what makes one fit to judge versions by.
+
+A set is taken whole or refused whole, with everything that is wrong with it: a set that lost a few lines on the
+way in would give rates that nobody can compare.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from huidu.core.errors import InvalidError
+
+LONGEST_ID = 200
+_NAMED = 3
+_LONGEST_QUOTE = 60
+# Noise and speaker marks, alternatives, remarks, and sclite's optional words.
+_MARKUP = re.compile(r"<[^<>]+>|\{[^{}]+\}|\[[^\[\]]+\]|\(%[^()]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One recording with its reference text (empty for silence); `speaker` and `category` are "" where not given."""
+
+    id: str
+    audio: Path
+    text: str
+    speaker: str
+    category: str
+    audio_sha256: str
+    audio_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong or remarkable, and where: a file, a line of it, or a row."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+class SetError(InvalidError):
+    """A set that is refused. The message names the first problems, `problems` holds them all."""
+
+    def __init__(self, name: str, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count, left = len(self.problems), len(self.problems) - _NAMED
+        first = "; ".join(map(str, self.problems[:_NAMED]))
+        more = f"; and {left} more" if left > 0 else ""
+        super().__init__(f"{name}: {count} problem{'s' if count > 1 else ''}: {first}{more}")
+
+
+@dataclass(frozen=True, slots=True)
+class TestSet:
+    """Utterances in the order of their set. `warnings` say what was accepted and should be known."""
+
+    __test__ = False  # pytest would take the name for a class of tests
+
+    name: str
+    utterances: tuple[Utterance, ...]
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """12 hex digits of the content: the same wherever the set lies, in whichever format and order."""
+        lines = sorted(_canonical(utterance) for utterance in self.utterances)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The named speakers, each once, sorted."""
+        return tuple(sorted({utterance.speaker for utterance in self.utterances} - {""}))
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The named categories, each once, sorted."""
+        return tuple(sorted({utterance.category for utterance in self.utterances} - {""}))
+
+    @property
+    def audio_seconds(self) -> float:
+        return sum(utterance.audio_seconds for utterance in self.utterances)
+
+
+def _canonical(utterance: Utterance) -> str:
+    content = (utterance.id, utterance.audio_sha256, utterance.text, utterance.speaker, utterance.category)
+    return json.dumps(content)
+
+
+def shown(text: str) -> str:
+    """Text as a message of one line quotes it: what does not print is escaped, what is long is cut."""
+    cut = text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cut)
+
+
+def id_fault(given: str) -> str | None:
+    """Why this cannot be the id of an utterance; None where it can."""
+    if not given:
+        return "the id is empty; accepted: a name for each utterance"
+    if len(given) > LONGEST_ID:
+        return f"the id '{shown(given)}' has {len(given)} characters; accepted: up to {LONGEST_ID}"
+    return text_fault("id", given)
+
+
+def text_fault(kind: str, given: str) -> str | None:
+    """Why this cannot be a reference (or another `kind` of text); None where it can."""
+    for at, each in enumerate(given):
+        if unicodedata.category(each) in ("Cc", "Cs"):
+            kind_of = "control character" if unicodedata.category(each) == "Cc" else "half of a surrogate pair"
+            return f"the {kind} holds a {kind_of} (U+{ord(each):04X} at character {at + 1}); accepted: plain text"
+    return None
+
+
+def markup(text: str) -> list[str]:
+    """Transcribers' marks in a reference, such as `<noise>`, `{a / b}`, `[laughter]` and `(%uh)`, in their order."""
+    return _MARKUP.findall(text)

@@ -1,0 +1,100 @@
+import hashlib
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from huidu.core.testset import LONGEST_ID, Problem, SetError, TestSet, Utterance, id_fault, markup, shown, text_fault
+
+NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=20)
+UTTERANCES = st.builds(
+    Utterance,
+    id=NAMES,
+    audio=st.sampled_from([Path("a.wav"), Path("/elsewhere/b.wav")]),
+    text=NAMES,
+    speaker=NAMES,
+    category=NAMES,
+    audio_sha256=st.binary(max_size=3).map(lambda raw: hashlib.sha256(raw).hexdigest()),
+    audio_seconds=st.floats(0.1, 10),
+)
+SETS = st.lists(UTTERANCES, max_size=5, unique_by=lambda utterance: utterance.id)
+
+
+@given(SETS, st.integers(), NAMES)
+def test_the_version_is_that_of_the_content_wherever_it_lies(given: list[Utterance], seed: int, name: str) -> None:
+    moved = [replace(each, audio=Path("moved") / each.audio.name) for each in given]
+    random.Random(seed).shuffle(moved)
+    warned = (Problem("set.tsv:1", "remarkable"),)
+    assert TestSet(name, tuple(moved), warned).version == TestSet("set", tuple(given)).version
+
+
+@given(UTTERANCES, st.sampled_from(["id", "text", "speaker", "category", "audio_sha256"]))
+def test_any_change_of_the_content_changes_the_version(utterance: Utterance, name: str) -> None:
+    changed = replace(utterance, **{name: getattr(utterance, name) + "x"})
+    assert TestSet("set", (utterance,)).version != TestSet("set", (changed,)).version
+
+
+@given(UTTERANCES)
+def test_what_moves_from_one_field_to_the_next_changes_the_version(utterance: Utterance) -> None:
+    one, other = (
+        replace(utterance, text="a b", speaker="c", category="d"),
+        replace(utterance, text="a", speaker="b c", category="d"),
+    )
+    assert TestSet("set", (one,)).version != TestSet("set", (other,)).version
+
+
+@given(SETS)
+def test_sums_and_names_are_those_of_the_utterances(given: list[Utterance]) -> None:
+    found = TestSet("set", tuple(given))
+    assert found.audio_seconds == pytest.approx(sum(each.audio_seconds for each in given))
+    assert set(found.speakers) | {""} == {each.speaker for each in given} | {""}
+    assert set(found.categories) | {""} == {each.category for each in given} | {""}
+    assert len(found.version) == 12
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 40])
+def test_a_refusal_counts_all_problems_and_carries_them(count: int) -> None:
+    problems = [Problem(f"set.tsv:{number}", "is wrong") for number in range(1, count + 1)]
+    error = SetError("set.tsv", problems)
+    assert error.problems == tuple(problems)
+    assert f"{count} problem" in str(error)
+    assert "set.tsv:1: is wrong" in str(error)
+    assert ("more" in str(error)) == (count > 3)
+    assert "\n" not in str(error)
+
+
+@given(st.text())
+def test_what_is_quoted_prints_on_one_line(text: str) -> None:
+    assert shown(text).isprintable() or not text
+    assert len(shown(text)) <= 10 * 60
+
+
+@pytest.mark.parametrize("given", ["", "x" * (LONGEST_ID + 1), "a\nb", "a\x00", "\x7f", "\ud800"])
+def test_ids_that_cannot_be_are_refused_in_a_line(given: str) -> None:
+    said = id_fault(given)
+    assert said is not None
+    assert "accepted" in said
+    assert said.isprintable()
+
+
+def test_ids_and_texts_that_can_be_are_accepted() -> None:
+    assert id_fault("x" * LONGEST_ID) is None
+    assert text_fault("text", "") is None
+    assert text_fault("text", "您好，10086。\u200b") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "marks"),
+    [
+        ("你好 <noise> 世界", ["<noise>"]),
+        ("{a / b} 好 [laughter]", ["{a / b}", "[laughter]"]),
+        ("(%uh) 那个", ["(%uh)"]),
+        ("三 < 五 (括号) 说完", []),
+        ("", []),
+    ],
+)
+def test_transcribers_marks_are_found(text: str, marks: list[str]) -> None:
+    assert markup(text) == marks

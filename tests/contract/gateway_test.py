@@ -750,6 +750,10 @@ def test_gateway_speaks_tls_and_takes_a_new_certificate_over(tmp_path: Path) -> 
                 check=False,
             )
             assert b"ALPN protocol: h2" in spoken.stdout
+            told = ["-w", "%{http_version} %{http_code}", "-o", "/dev/null"]
+            for sent in ([], ["--data-binary", f"@{tls.certificate}"]):
+                command = ["curl", "--silent", "--insecure", "--http2", *told, *sent, f"https://127.0.0.1:{gate.port}/"]
+                assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2 200"
 
 
 # ------------------------------------------------------------------ size

@@ -143,7 +143,7 @@ class EnvoyGateway(FileGateway):
         """
         listed = self._clusters(routes)
         known = self.routes()
-        if known is not None:
+        if known is not None and (known.upstreams, known.stable) != (routes.upstreams, routes.stable):
             names = {cluster["name"] for cluster in listed}
             listed += [cluster for cluster in self._clusters(known) if cluster["name"] not in names]
         changed = self._bring_in(self._folder.clusters_file, _versioned(listed), wait)

@@ -1,5 +1,6 @@
 """Who goes where: the routes of one generation, with the policy that the filter reads (`filter.lua`)."""
 
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -50,8 +51,15 @@ def _policy(routes: Routes, place: Place, secret: str) -> Json:
     tail = f"; Path=/; Max-Age={_COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}"
     values = (policy_json(routes, secret, place.trusted_proxies), f"{UID_COOKIE}=", tail)
     head = f"local POLICY, COOKIE_HEAD, COOKIE_TAIL = {', '.join(map(lua_literal, values))}\n"
-    source = head + policy_source() + files(__package__).joinpath("filter.lua").read_text()
-    return typed("extensions.filters.http.lua.v3.LuaPerRoute", source_code={"inline_string": source})
+    return typed("extensions.filters.http.lua.v3.LuaPerRoute", source_code={"inline_string": head + _program()})
+
+
+@cache
+def _program() -> str:
+    """The Lua text of the decision without its comments: Envoy reads all of it at each change."""
+    text = policy_source() + files(__package__).joinpath("filter.lua").read_text()
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("--")) + "\n"
 
 
 def lua_literal(value: Any) -> str:

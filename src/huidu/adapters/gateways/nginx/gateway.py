@@ -85,6 +85,22 @@ class NginxGateway(FileGateway):
         if mark is not None and wait:
             self._reload(mark)
 
+    def _write(self, routes: Routes, wait: bool) -> None:
+        paths = (self._home / "state.json", self._folder.root / "routes.json")
+        before = [_content(path) for path in paths]
+        super()._write(routes, wait)
+        in_force = self._folder.in_force() if wait else None
+        # One that is down takes the state as it starts.
+        if in_force is None or in_force >= routes.generation:
+            return
+        for path, text in zip(paths, before, strict=True):
+            if text is not None:
+                write_aside(path, text)
+        raise UnavailableError(
+            f"nginx did not take generation {routes.generation} over and goes on with {in_force}; "
+            "accepted: routes that fit its memory, and what its error.log names"
+        )
+
     def _document(self, routes: Routes) -> dict[str, Any]:
         return state(routes, self.place, self.secret(), self._names.addresses)
 

@@ -26,12 +26,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import NameOID
+from fronts import accepts, free_port, until
 
 from huidu.adapters.gateways.nginx.gateway import NginxGateway
 from huidu.adapters.gateways.nginx.swap import NginxFolder
 from huidu.adapters.gateways.place import Place, Tls
 from huidu.core.audience import Audience, ClaimRule, Request, decide
-from huidu.core.errors import InvalidError
+from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.jwt import Jwt, checked_keys, volunteer_keys
 from huidu.core.places import Places
 from huidu.core.routes import Routes, Upstream
@@ -212,24 +213,6 @@ def _answer(response: HTTPResponse) -> Answer:
     return Answer(response.status, headers, response.read())
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def accepts(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @contextmanager
 def started(gateway: NginxGateway, routes: Routes, port: int) -> "Iterator[subprocess.Popen[bytes]]":
     gateway.prepare(routes)
@@ -267,6 +250,17 @@ def front(tmp_path: Path) -> Iterator[Front]:
 
 
 # ---------------------------------------------------------------------- who gets what
+
+
+def test_a_state_that_nginx_refuses_stays_out(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    front.serve(10_000)
+    before = front.gateway.routes()
+    assert before is not None
+    monkeypatch.setattr(front.gateway, "_document", lambda routes: {"generation": routes.generation})
+    with pytest.raises(UnavailableError, match=f"goes on with {before.generation}; accepted"):
+        front.gateway.swap(replace(before, generation=before.generation + 1, share_bp=0), 0)
+    assert front.gateway.routes() == before
+    assert front.ask("GET", "/").name == "v2"
 
 
 def test_a_request_reaches_its_version_as_it_was_sent(front: Front) -> None:

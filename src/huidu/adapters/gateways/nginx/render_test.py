@@ -10,11 +10,12 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from fronts import accepts, free_port, until
 
 from huidu.adapters.gateways.nginx import binary
 from huidu.adapters.gateways.nginx.gateway import NginxGateway
 from huidu.adapters.gateways.nginx.names import Names
-from huidu.adapters.gateways.nginx.nginx_test import Backend, accepts, free_port, until
+from huidu.adapters.gateways.nginx.nginx_test import Backend
 from huidu.adapters.gateways.nginx.state import location_suffix, state
 from huidu.adapters.gateways.nginx.static import static_configuration, without_lua
 from huidu.adapters.gateways.nginx.text import lua_text, quoted

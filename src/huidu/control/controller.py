@@ -14,7 +14,7 @@ from typing import Any
 
 from huidu.control.admission import admit
 from huidu.control.decide import Gathered, View, decide, entered, remembered
-from huidu.control.golden import GoldenRun, read_set
+from huidu.control.golden import GoldenRun
 from huidu.core.audience import Audience
 from huidu.core.errors import InvalidError, RefusedError, UnavailableError, unknown_name
 from huidu.core.plan import Golden, Plan, Rules
@@ -37,6 +37,7 @@ from huidu.core.release import (
     standing,
 )
 from huidu.core.routes import Routes, upstream_of
+from huidu.core.testset import TestSet
 from huidu.core.version import Version
 from huidu.core.window import intervals_around
 from huidu.ports import Clock, FenceError, Gateway, GatewayLog, History, Instance, Process, Runtime, Store
@@ -73,7 +74,10 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The adapters that control works with. `check` raises `InvalidError` for a version that cannot run."""
+    """The adapters that control works with.
+
+    `check` raises `InvalidError` for a version that cannot run, `read_set` for a test set that is no good.
+    """
 
     store: Store
     history: History
@@ -83,6 +87,7 @@ class Parts:
     instance: Instance
     clock: Clock
     check: Callable[[Version], None]
+    read_set: Callable[[Path], TestSet]
 
 
 @dataclass(slots=True)
@@ -219,7 +224,7 @@ class Controller:
     def _golden_run(self, release: Release, path: Path) -> GoldenRun:
         """The run of a set; one that fails at once where the set has gone since the release began."""
         try:
-            return GoldenRun(release.id, read_set(path), self._parts.instance, self._parts.clock)
+            return GoldenRun(release.id, self._parts.read_set(path).utterances, self._parts.instance, self._parts.clock)
         except InvalidError as error:
             run = GoldenRun(release.id, [], self._parts.instance, self._parts.clock)
             run.failure = str(error)
@@ -397,7 +402,7 @@ class Controller:
         self._parts.check(candidate)
         for stage in self.config.plan.stages:
             if isinstance(stage, Golden):
-                read_set(Path(stage.set))
+                self._parts.read_set(Path(stage.set))
         if candidate.managed:
             self._refuse_memory(fleet, candidate)
 

@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 
 from huidu.core.audience import COMPARED
 from huidu.core.plan import Share
-from huidu.core.text.errors import character_errors
+from huidu.core.text.normalise import Normaliser
 from huidu.core.text.numerals import numeral_errors
+from huidu.core.text.score import normalised_errors
 
 GROUPS = 20
+_NORMALISER = Normaliser()
 ARRIVING_SECONDS = 60
 CLIENT_LEFT = frozenset({0, 499})  # what gateways log when the client went away before its answer
 
@@ -223,7 +225,7 @@ def _bad_row(stage: str, observation: Observation) -> Row:
 
 def text_row(stage: str, version: str, unit: str, audio_key: str, reference: str, hypothesis: str, time: float) -> Row:
     """One recognised audio against its reference. One audio counts once per version and release."""
-    characters, numbers = character_errors(reference, hypothesis), numeral_errors(reference, hypothesis)
+    characters, numbers = normalised_errors(reference, hypothesis, _NORMALISER), numeral_errors(reference, hypothesis)
     payload = {
         "version": version,
         "unit": unit,
@@ -241,12 +243,12 @@ def golden_row(utterance: str, speaker: str, reference: str, stable_text: str, c
 
     def wrong(hypothesis: str) -> dict[str, int]:
         numbers = numeral_errors(reference, hypothesis)
-        return {"errors": character_errors(reference, hypothesis).errors, "numbers_wrong": numbers.errors}
+        return {"errors": normalised_errors(reference, hypothesis, _NORMALISER).errors, "numbers_wrong": numbers.errors}
 
     payload = {
         "utterance": utterance,
         "speaker": speaker,
-        "characters": character_errors(reference, reference).reference,
+        "characters": normalised_errors(reference, reference, _NORMALISER).reference,
         "numbers": numeral_errors(reference, reference).reference,
         "stable": wrong(stable_text),
         "candidate": wrong(candidate_text),

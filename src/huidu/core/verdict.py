@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from huidu.core.evidence import EDGES_MS, GROUPS, Row, Sums, Text, VersionSums
 from huidu.core.looks import Look, spend
 from huidu.core.plan import Guard, Rules
-from huidu.core.stats.proportions import ExactDifference, Hits, binomial_greater, clopper_pearson
+from huidu.core.stats.paired import PairedInterval, cluster_sums, paired_interval
+from huidu.core.stats.proportions import ExactDifference, Hits, binomial_greater
 from huidu.core.stats.quantiles import Slowness
-from huidu.core.stats.ratios import MeanDifference, difference, paired_difference, ratio
+from huidu.core.stats.ratios import MeanDifference, difference, ratio
 
 INTERVAL_LEVEL = 0.05
-LEAST_SPEAKERS = 5
 
 
 class State(StrEnum):
@@ -394,17 +394,26 @@ class _Signs:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Same:
-    """Both versions agreed in every one of so many utterances: only how often they could differ is to be bounded."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _OverSpeakers:
+    """The paired difference over speakers, as `huidu eval` tells it, at one-sided levels.
 
-    utterances: int
+    Arrays are by speaker: sizes (reference characters, or numbers), and what each version got wrong of them.
+    """
+
+    sizes: NDArray[np.int64]
+    stable: NDArray[np.int64]
+    candidate: NDArray[np.int64]
+
+    def interval(self, level: float) -> PairedInterval:
+        """Two-sided bounds that miss the difference with probability `level`."""
+        return paired_interval(self.sizes, self.stable, self.candidate, 1 - level)
 
     def worse(self, margin: float, level: float) -> bool:
-        return False
+        return self.interval(2 * level).low > margin
 
     def within(self, margin: float, level: float) -> bool:
-        return clopper_pearson(0, self.utterances, level)[1] < margin
+        return self.interval(2 * level).high < margin
 
 
 def _paired(pairs: Sequence[Mapping[str, Any]], guard: Guard, amount: str, size: str, signs: bool) -> Finding:
@@ -417,34 +426,21 @@ def _paired(pairs: Sequence[Mapping[str, Any]], guard: Guard, amount: str, size:
     }
     if not pairs:
         return Finding((), numbers, Code.NO_EVIDENCE)
-    changes = [pair["candidate"][amount] - pair["stable"][amount] for pair in pairs]
+    sums = cluster_sums(
+        [pair["speaker"] for pair in pairs],
+        [pair[size] for pair in pairs],
+        [pair["stable"][amount] for pair in pairs],
+        [pair["candidate"][amount] for pair in pairs],
+    )
+    over_speakers = _OverSpeakers(*sums)
+    found = over_speakers.interval(INTERVAL_LEVEL)
+    signed = Counter(change > 0 for pair in pairs if (change := pair["candidate"][amount] - pair["stable"][amount]))
     total = sum(pair[size] for pair in pairs)
     for arm in ("candidate", "stable"):
         numbers[f"{arm}_rate"] = sum(pair[arm][amount] for pair in pairs) / total
-    numbers["estimate"] = sum(changes) / total
-    signed = Counter(change > 0 for change in changes if change)
-    numbers |= {"worse": signed[True], "better": signed[False]}
-    if not any(changes):
-        same = _Same(len(pairs))
-        numbers |= {"lower": 0.0, "upper": clopper_pearson(0, len(pairs), INTERVAL_LEVEL / 2)[1]}
-        return Finding((same, None)[:ways], numbers)
-    means = paired_difference(*_by_speaker(pairs, amount, size))
-    if means is not None:
-        numbers["lower"], numbers["upper"] = means.interval(INTERVAL_LEVEL)
-    methods: tuple[Method | None, ...] = (means, _Signs(signed[True], signed[False]))
+    numbers |= {"estimate": found.difference, "worse": signed[True], "better": signed[False]}
+    numbers |= {"lower": found.low, "upper": found.high}
+    # One speaker tells nothing about others.
+    usable = over_speakers if isfinite(found.standard_error) else None
+    methods: tuple[Method | None, ...] = (usable, _Signs(signed[True], signed[False]))
     return Finding(methods[:ways], numbers)
-
-
-def _by_speaker(pairs: Sequence[Mapping[str, Any]], amount: str, size: str) -> NDArray[np.int64]:
-    """Amounts of candidate and stable and sizes, shape (3, clusters).
-
-    Clusters are the speakers; fewer than five of them tell no spread, and then every utterance is its own cluster,
-    which supposes that utterances of one speaker are as unlike as those of different ones.
-    """
-    few = len({pair["speaker"] for pair in pairs}) < LEAST_SPEAKERS
-    names = [pair["utterance"] if few else pair["speaker"] for pair in pairs]
-    place = {name: index for index, name in enumerate(dict.fromkeys(names))}
-    sums = np.zeros((3, len(place)), dtype=np.int64)
-    for name, pair in zip(names, pairs, strict=True):
-        sums[:, place[name]] += (pair["candidate"][amount], pair["stable"][amount], pair[size])
-    return sums

@@ -111,16 +111,3 @@ def _smoothed(arm: Ratio) -> float:
     """
     share = (min(1.0, arm.value) * arm.clusters + 1) / (arm.clusters + 2)
     return share * (1 - share) / arm.clusters
-
-
-def paired_difference(candidate: ArrayLike, stable: ArrayLike, sizes: ArrayLike) -> MeanDifference | None:
-    """Candidate less stable in ratios over the same clusters (speakers), arrays of shape (clusters,).
-
-    The linearised residuals are e_g = (y_c - y_s)_g - D x_g. None with fewer than two clusters, or when all
-    clusters show the very same difference, so that there is no spread to judge it by.
-    """
-    change = np.asarray(candidate, dtype=float) - np.asarray(stable, dtype=float)
-    paired = ratio(change, sizes)
-    if paired is None or paired.variance == 0:
-        return None
-    return MeanDifference(paired.value, paired.variance, 0.0, paired.clusters - 1)

@@ -1,13 +1,15 @@
-"""Counting what a hypothesis got wrong against a reference. Counts add up; rates are formed late."""
+"""Errors among so many reference items, where only right and wrong are told apart."""
 
 from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
+from huidu.core.text.counts import error_rate
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorCounts:
-    """Errors among so many reference items (characters, or number expressions)."""
+    """Errors among so many reference items (characters, number expressions, hotwords)."""
 
     errors: int
     reference: int
@@ -17,18 +19,11 @@ class ErrorCounts:
 
     @property
     def rate(self) -> float:
-        """Errors per reference item; over an empty reference 0 without errors and 1 with any.
+        """Errors per reference item; over an empty reference 0 without errors and 1 with any."""
+        return error_rate(self.errors, self.reference)
 
-        It may exceed 1, since a hypothesis can insert more than the reference holds.
-        """
-        if self.reference:
-            return self.errors / self.reference
-        return 1.0 if self.errors else 0.0
-
-
-def without_space(text: str) -> str:
-    """The text without any white space."""
-    return "".join(text.split())
+    def to_json(self) -> dict[str, int | float]:
+        return {"reference": self.reference, "wrong": self.errors, "rate": round(self.rate, 6)}
 
 
 def character_errors(reference: str, hypothesis: str) -> ErrorCounts:
@@ -36,5 +31,5 @@ def character_errors(reference: str, hypothesis: str) -> ErrorCounts:
 
     Against an empty reference every character of the hypothesis is an error.
     """
-    said, heard = without_space(reference), without_space(hypothesis)
+    said, heard = ("".join(text.split()) for text in (reference, hypothesis))
     return ErrorCounts(Levenshtein.distance(said, heard), len(said))

@@ -35,3 +35,12 @@ def test_errors_are_symmetric_and_bounded(a: str, b: str) -> None:
 def test_counts_add_up(parts: list[ErrorCounts]) -> None:
     whole = sum(parts, ErrorCounts(0, 0))
     assert whole.rate == sum(part.errors for part in parts) / sum(part.reference for part in parts)
+
+
+@settings(deadline=None)
+@given(st.builds(ErrorCounts, st.integers(0, 99), st.integers(0, 99)))
+def test_json_says_how_many_of_how_many_are_wrong(one: ErrorCounts) -> None:
+    found = one.to_json()
+    assert list(found) == ["reference", "wrong", "rate"]
+    assert (found["wrong"], found["reference"]) == (one.errors, one.reference)
+    assert abs(found["rate"] - one.rate) <= 5e-7

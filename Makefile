@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench bench-gateway load kit clean
+.PHONY: demo test check bench bench-gateway bench-scoring load kit clean
 
 demo: $(VENV)/.installed
 	$(BIN)/huidu demo
@@ -27,6 +27,9 @@ load: $(VENV)/.installed-dev
 
 bench-gateway: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python tests/bench/gateway.py
+
+bench-scoring: $(VENV)/.installed-dev
+	$(BIN)/python tests/bench/scoring.py
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python tests/bench/verdicts.py

@@ -2,17 +2,19 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from huidu import __version__
 from huidu.adapters.engines.sherpa import SherpaEngine, family_of, provider_of
-from huidu.core.errors import HuiduError, InvalidError, unknown_name
+from huidu.core.errors import HuiduError, InvalidError, RefusedError, UnavailableError, unknown_name
 from huidu.core.places import Places
 from huidu.core.version import Version, fingerprint
-from huidu.ports import AudioReader, Engine, History, Runtime
+from huidu.ports import AudioReader, Engine, History, Instance, Runtime
 from huidu.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from huidu.adapters.gateways.gateway import FileGateway
     from huidu.adapters.store.releases import SqlStore
     from huidu.control.controller import Config, Controller
+    from huidu.core.testset import TestSet, Utterance
+    from huidu.evaluation.recognise import Transcribe
     from huidu.recognition.transcribe import InstanceInfo, Limits
 
 # Engines by the name that configurations use, with the package whose version enters the fingerprint.
@@ -224,6 +228,50 @@ class SystemClock:
         return time.time()
 
 
+def read_set(path: Path, name: str | None = None) -> "TestSet":
+    """The test set at a path. Raises `SetError` with everything that is wrong with it."""
+    from huidu.adapters.testsets.reader import read_test_set
+
+    return read_test_set(path, name)
+
+
+@contextmanager
+def reached(version: Version) -> Iterator[tuple[str | None, "Transcribe"]]:
+    """A version ready to be evaluated: its fingerprint, None where it tells none, and what gives its texts.
+
+    One that Huidu runs is started for the purpose and ended. Raises `UnavailableError` when it cannot be reached.
+    """
+    from huidu.adapters.runtimes.child import child_instance
+    from huidu.adapters.runtimes.instance import HttpInstance
+
+    instance = HttpInstance()
+    if not version.managed:
+        instance.trust([version.ca] if version.ca else [])
+        address = version.urls[0]
+        if not instance.ready(address):
+            raise UnavailableError(f"version {version.name} does not answer at {address}; accepted: one that is ready")
+        yield instance.fingerprint(address), lambda found: _transcribed(instance, address, found)
+        return
+    with child_instance(version) as child:
+
+        def transcribe(found: "Utterance") -> str:
+            try:
+                return _transcribed(instance, child.address, found)
+            except UnavailableError:
+                if (status := child.ended()) is None:
+                    raise
+                raise RefusedError(
+                    f"version {version.name} ended (status {status}) as it recognised {found.id}; accepted: one that "
+                    "stays up; what it heard so far is kept"
+                ) from None
+
+        yield version_fingerprint(version), transcribe
+
+
+def _transcribed(instance: Instance, address: str, found: "Utterance") -> str:
+    return instance.transcribe(address, found.audio, f"eval-{found.audio_sha256[:16]}-{uuid.uuid4().hex[:12]}")
+
+
 def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlStore") -> "Controller":
     from huidu.adapters.gateways.log import GatewayLogFiles
     from huidu.adapters.runtimes.instance import HttpInstance
@@ -238,6 +286,7 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
         instance=HttpInstance(),
         clock=SystemClock(),
         check=check_version,
+        read_set=read_set,
     )
     return Controller(parts, config_of(settings))
 

@@ -34,13 +34,15 @@ DEFAULT_CONFIG = Path("huidu.yaml")
 
 
 def run(arguments: list[str]) -> int:
-    """Runs a command line; bugs keep their traceback, refusals are one line."""
+    """Runs a command line; bugs keep their traceback, refusals are one line, and one for each of several problems."""
     try:
         app(args=arguments, standalone_mode=True)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except HuiduError as error:
-        print(f"huidu: {' '.join(str(error).split())}", file=sys.stderr)
+        problems = getattr(error, "problems", ())
+        for line in (error, *(problems if len(problems) > 1 else ())):
+            print(f"huidu: {' '.join(str(line).split())}", file=sys.stderr)
         return next(code for kind, code in EXIT_OF.items() if isinstance(error, kind))
     except KeyboardInterrupt:
         return 130
@@ -82,4 +84,16 @@ _emergency("pause", "Hold the release where it is.")
 _emergency("resume", "Go on after a hold.")
 
 # Each module registers its commands on `app`.
-from huidu.cli import config, demo, doctor, explain, gateway, release, run_commands  # noqa: E402, F401
+from huidu.cli import (  # noqa: E402
+    compare,  # noqa: F401
+    config,  # noqa: F401
+    demo,  # noqa: F401
+    doctor,  # noqa: F401
+    evaluate,  # noqa: F401
+    explain,  # noqa: F401
+    gateway,  # noqa: F401
+    history,  # noqa: F401
+    release,  # noqa: F401
+    run_commands,  # noqa: F401
+    score,  # noqa: F401
+)

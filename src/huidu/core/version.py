@@ -2,8 +2,12 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from huidu.core.errors import InvalidError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,17 @@ class Version:
     def managed(self) -> bool:
         """Whether Huidu starts and stops its process."""
         return not self.urls
+
+
+def version_in_filename(pattern: str) -> Callable[[str], str | None]:
+    """Finds the version that a file name tells: the one group of `pattern`, else None. Raises `InvalidError`."""
+    try:
+        search = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise InvalidError(f"read pattern '{pattern}' ({error}); accepted: a regular expression") from None
+    if search.groups != 1:
+        raise InvalidError(f"read pattern '{pattern}'; accepted: one group, such as _(v[0-9]+)_")
+    return lambda filename: (found[1] or None) if (found := search.search(filename)) else None
 
 
 def fingerprint(bundle: dict[str, Any], files: dict[str, bytes]) -> str:

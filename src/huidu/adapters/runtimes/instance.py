@@ -1,5 +1,6 @@
 """Running instances over HTTP, reached directly and not through the gateway."""
 
+import re
 import ssl
 from collections.abc import Collection
 from pathlib import Path
@@ -8,6 +9,7 @@ import httpx
 
 from huidu.core.errors import InvalidError, UnavailableError
 
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _TIMEOUT_SECONDS = 60.0
 _DRAIN_TIMEOUT_SECONDS = 2.0
 _READY_TIMEOUT_SECONDS = 1.0
@@ -53,6 +55,15 @@ class HttpInstance:
             return str(answer.json()["text"])
         except (httpx.HTTPError, ValueError, KeyError) as error:
             raise UnavailableError(f"{address} gave no transcript of {audio.name}: {error}") from error
+
+    def fingerprint(self, address: str) -> str | None:
+        """What an instance of Huidu says it decodes with; None for a service of another make."""
+        try:
+            answer = self._client.get(f"{_base(address)}/version", timeout=_READY_TIMEOUT_SECONDS)
+            found = answer.json()["fingerprint"] if answer.is_success else None
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return None
+        return found if isinstance(found, str) and _FINGERPRINT.fullmatch(found) else None
 
     def move_streams(self, address: str) -> int:
         """Asks for the streams open now to be moved at their next utterance boundary; returns their number.

@@ -83,16 +83,17 @@ def write_configuration(places: Places, gateway: list[str], control: list[str]) 
 def write_instance(places: Places, version: Version, address: str, max_upload_bytes: int) -> str:
     """Lays out the program of one version; returns its name."""
     name = f"{_INSTANCE}{version.name}"
-    command = _instance_command(places, version, address, max_upload_bytes)
+    command = instance_command(places.data, version, address, max_upload_bytes)
     _write_program(places, name, command, _INSTANCE_RETRIES, _INSTANCE_START_SECONDS)
     return name
 
 
-def _instance_command(places: Places, version: Version, address: str, max_upload_bytes: int) -> list[str]:
+def instance_command(data: Path, version: Version, address: str, max_upload_bytes: int) -> list[str]:
+    """What runs an instance of a version in the foreground."""
     host, _, port = address.rpartition(":")
     command = [sys.executable, "-m", "huidu", "serve", "--version", version.name, "--engine", version.engine]
     command += ["--model-path", str(version.model), "--device", version.device]
-    command += ["--host", host.strip("[]"), "--port", port, "--data", str(places.data)]
+    command += ["--host", host.strip("[]"), "--port", port, "--data", str(data)]
     command += ["--max-upload-bytes", str(max_upload_bytes)]
     return command + (["--hotwords", version.hotwords] if version.hotwords else [])
 

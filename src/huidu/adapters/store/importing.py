@@ -27,6 +27,7 @@ from huidu.adapters.store.database import writing
 from huidu.adapters.store.history import text_of
 from huidu.adapters.store.schema import recognition_history as table
 from huidu.core.errors import InvalidError, UnavailableError
+from huidu.core.version import version_in_filename
 
 DEFAULT_VERSION = "imported"
 # The names a column goes by, ours first.
@@ -75,18 +76,8 @@ def version_rule(name: str = DEFAULT_VERSION, pattern: str | None = None) -> Cal
         raise InvalidError(f"read version '{name}'; accepted: up to 64 letters, digits and . _ -, such as v1")
     if pattern is None:
         return lambda _: name
-    try:
-        search = re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise InvalidError(f"read pattern '{pattern}' ({error}); accepted: a regular expression") from None
-    if search.groups != 1:
-        raise InvalidError(f"read pattern '{pattern}'; accepted: one group, such as _(v[0-9]+)_")
-
-    def version_of(filename: str) -> str:
-        found = search.search(filename)
-        return found[1] if found and found[1] is not None else name
-
-    return version_of
+    told = version_in_filename(pattern)
+    return lambda filename: told(filename) or name
 
 
 def import_history(

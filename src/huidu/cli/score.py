@@ -1,0 +1,106 @@
+"""`huidu score`: two text files against each other."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from huidu.cli.app import JsonOption, app, show
+from huidu.core.errors import InvalidError
+from huidu.core.testset import markup
+from huidu.core.text.align import Weights
+from huidu.core.text.normalise import Normaliser
+from huidu.core.text.score import Score, score, total
+from huidu.evaluation.textfiles import Format, Paired, paired, texts
+
+_NAMED = 10
+
+
+@app.command(name="score")
+def score_files(
+    reference: Annotated[Path, typer.Argument(metavar="REF", help="What was said.")],
+    hypothesis: Annotated[Path, typer.Argument(metavar="HYP", help="What was heard.")],
+    form: Annotated[
+        Format | None, typer.Option("--format", help="trn, txt (by line) or tsv; default: by the suffix.")
+    ] = None,
+    weights: Annotated[str, typer.Option(help="unit, or sclite (substitution 4, insertion and deletion 3).")] = "unit",
+    per_utterance: Annotated[bool, typer.Option("--per-utterance", help="Add the figures of each utterance.")] = False,
+    drop_fillers: Annotated[bool, typer.Option("--drop-fillers", help="Normalised texts lose 嗯, 啊, um.")] = False,
+    simplified: Annotated[
+        bool, typer.Option("--simplified", help="Normalised texts are in simplified Chinese.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a text file against another: CER, WER, mixed error rate, numerals. Example: huidu score ref.trn hyp.trn"""
+    normaliser = Normaliser(drop_fillers, simplified)
+    found = paired(_texts(reference, form), _texts(hypothesis, form))
+    scores = score(found.references, found.hypotheses, normaliser, weights_of(weights))
+    whole = total(scores)
+    result: dict[str, Any] = {
+        **whole.to_json(),
+        "sentences": len(found.ids),
+        "missing": len(found.missing),
+        "unmatched": len(found.unmatched),
+        "normaliser": normaliser.name,
+        "weights": weights,
+    }
+    if per_utterance:
+        rows = zip(found.ids, scores, found.hypotheses, strict=True)
+        result["per_utterance"] = [{"id": name, "missing": text is None, **one.to_json()} for name, one, text in rows]
+    _remark(found)
+    show(result, as_json, _table(whole, found))
+
+
+def weights_of(name: str) -> Weights:
+    """Raises `InvalidError`."""
+    known = {weights.name.lower(): weights for weights in Weights}
+    if name not in known:
+        raise InvalidError(f"weights '{name}' are unknown; accepted: {', '.join(known)}")
+    return known[name]
+
+
+def _texts(path: Path, form: Format | None) -> dict[str, str]:
+    if form is None:
+        suffix = path.suffix.lower().removeprefix(".")
+        if suffix not in set(Format):
+            raise InvalidError(f"{path}: the suffix tells no format; accepted: --format {', '.join(Format)}")
+        form = Format(suffix)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InvalidError(f"{path} cannot be read ({error.strerror}); accepted: a text file") from None
+    return texts(str(path), content, form)
+
+
+def _remark(found: Paired) -> None:
+    """Says on stderr what was counted otherwise than one might think."""
+    marked = [name for name, text in zip(found.ids, found.references, strict=True) if markup(text)]
+    for names, what in (
+        (found.missing, "without a hypothesis, all of them counted as deleted"),
+        (found.unmatched, "that only the hypotheses have, not counted"),
+        (marked, "with markup in their references, scored as it stands (normalised: <tags> and [tags] dropped)"),
+    ):
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            print(
+                f"huidu: {len(names)} {'id' if len(names) == 1 else 'ids'} {what}: {', '.join(names[:_NAMED])}{more}",
+                file=sys.stderr,
+            )
+
+
+def _table(whole: Score, found: Paired) -> str:
+    lines = [f"{'':28}{'rate':>9}{'sub':>9}{'del':>9}{'ins':>9}{'reference':>11}"]
+    for form, rates in (("raw", whole.raw), ("normalised", whole.normalised)):
+        for label, counts in (
+            ("CER", rates.cer),
+            ("WER", rates.wer),
+            ("mixed error rate", rates.mixed_error_rate),
+        ):
+            figures = (counts.substitutions, counts.deletions, counts.insertions)
+            numbers = "".join(f"{figure:9d}" for figure in figures)
+            lines.append(f"{f'{label}, {form}':28}{counts.rate:9.2%}{numbers}{counts.reference:11d}")
+    numerals = whole.numerals
+    lines.append(f"{'numerals':28}{numerals.rate:9.2%}{numerals.errors:9d} wrong{numerals.reference:23d}")
+    lines.append(f"{len(found.ids)} sentences, {len(found.missing)} missing, {len(found.unmatched)} unmatched")
+    return "\n".join(lines)

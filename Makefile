@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench bench-gateway bench-scoring load kit clean
+.PHONY: demo test check bench bench-gateway bench-scoring bench-intervals load kit clean
 
 demo: $(VENV)/.installed
 	$(BIN)/huidu demo
@@ -30,6 +30,9 @@ bench-gateway: $(VENV)/.installed-dev
 
 bench-scoring: $(VENV)/.installed-dev
 	$(BIN)/python tests/bench/scoring.py
+
+bench-intervals: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python tests/bench/intervals.py
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python tests/bench/verdicts.py

@@ -8,6 +8,8 @@ from itertools import groupby
 from huidu.core.text.align import Codes, Op
 from huidu.core.text.tokens import Unit, split
 
+_OPS = tuple(Op)
+
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
@@ -22,11 +24,11 @@ class Aligned:
         said, heard = iter(split(self.reference, Unit.MIXED)), iter(split(self.hypothesis, Unit.MIXED))
         return [
             (
-                Op(op),
-                next(said) if op != Op.INSERTION else "",
-                next(heard) if op != Op.DELETION else "",
+                op,
+                next(said) if op is not Op.INSERTION else "",
+                next(heard) if op is not Op.DELETION else "",
             )
-            for op in self.ops
+            for op in map(_OPS.__getitem__, self.ops.tolist())
         ]
 
 

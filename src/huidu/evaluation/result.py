@@ -17,7 +17,7 @@ from huidu.core.text.entities import entity_errors
 from huidu.core.text.errors import ErrorCounts
 from huidu.core.text.health import Signal, Sound, flips, signals
 from huidu.core.text.normalise import Normaliser
-from huidu.core.text.score import Score, score, total
+from huidu.core.text.score import Score, score_plain, total
 from huidu.core.text.tokens import Unit
 from huidu.evaluation.differences import aligned_all, coloured, confusions, most_changed
 from huidu.evaluation.heard import Heard
@@ -49,7 +49,8 @@ class Listened:
 
 def document(found: TestSet, listened: Sequence[Listened], settings: Settings, created: float) -> dict[str, Any]:
     """Scores every version and compares each with the first, the baseline. `created` is epoch seconds."""
-    scored = [_Scored(found, version, settings) for version in listened]
+    plain = [settings.normaliser.normalised(utterance.text) for utterance in found.utterances]
+    scored = [_Scored(found, plain, version, settings) for version in listened]
     return {
         "set": _set(found),
         "created": created,
@@ -66,21 +67,21 @@ def document(found: TestSet, listened: Sequence[Listened], settings: Settings, c
 class _Scored:
     """One version's texts, scored and aligned by utterance."""
 
-    def __init__(self, found: TestSet, version: Listened, settings: Settings):
+    def __init__(self, found: TestSet, plain: Sequence[str], version: Listened, settings: Settings):
         self.name, self._fingerprint, self._hotwords = version.name, version.fingerprint, settings.hotwords
         self._utterances = found.utterances
         references = [utterance.text for utterance in found.utterances]
         self.heard = [version.heard[utterance.audio_sha256] for utterance in found.utterances]
         self.texts = [heard.text or "" for heard in self.heard]
-        self.scores = score(references, self.texts, settings.normaliser, settings.weights)
-        plain = [settings.normaliser.normalised(text) for text in references]
         hypotheses = [settings.normaliser.normalised(text) for text in self.texts]
+        self.scores = score_plain(references, self.texts, plain, hypotheses, settings.weights)
         alignments = align(plain, hypotheses, Unit.MIXED, settings.weights)
         self.ops = [alignments.ops(index) for index in range(len(references))]
         self.aligned = aligned_all(plain, hypotheses, self.ops)
         self.entities = [
             entity_errors(said, text, settings.hotwords, settings.normaliser)
             for said, text in zip(references, self.texts, strict=True)
+            if settings.hotwords
         ]
 
     def summary(self) -> dict[str, Any]:

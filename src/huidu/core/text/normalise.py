@@ -28,7 +28,8 @@ _FILLERS = re.compile(rf"[嗯呃唔噢喔哦啊诶欸]+|(?<!{_PART_OF_WORD})(?:u
 _SPACE_AT_HAN = re.compile(rf"(?<=[{_HAN}])\s+|\s+(?=[{_HAN}])")
 # 三点 is said without minutes: they would be hits that nobody had to earn.
 _ON_THE_HOUR = re.compile(r"^(\d+):00$")
-_APOSTROPHES = str.maketrans("’‘ʼ", "'''")
+# Apostrophes, and the slash that NFKC makes of ½.
+_SIGNS = str.maketrans("’‘ʼ⁄", "'''/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Normaliser:
 
     def normalised(self, text: str) -> str:
         """The text in its one form. Without numbers it is its own: these are told by the punctuation around them."""
-        text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
+        text = unicodedata.normalize("NFKC", text).translate(_SIGNS)
         if self.simplified:
             text = _simplified(text)
         text = _TAG.sub(" ", text).casefold()

@@ -149,3 +149,7 @@ def test_long_texts_take_time_by_their_length_only(unit: str) -> None:
 def test_the_name_tells_normalisers_apart() -> None:
     names = [normaliser.name for normaliser in ALL]
     assert names == [VERSION, f"{VERSION}+simplified", f"{VERSION}+fillers", f"{VERSION}+fillers+simplified"]
+
+
+def test_fractions_of_one_character_are_fractions() -> None:
+    assert Normaliser().normalised("½") == Normaliser().normalised("二分之一") == "1/2"

@@ -210,7 +210,8 @@ def _chinese(match: re.Match[str]) -> Iterator[_Found]:
     elif len(run) > 1 and cardinal(run) is None:
         yield run.replace("两", "二"), "about", start, end
     elif len(run) > 1 or _single_counts(match.string, start, end):
-        yield str(cardinal(run)), "number", start, end
+        # 幺 is the one of digit strings; by itself it is no quantity.
+        yield str(cardinal(run.replace("幺", "一"))), "number", start, end
 
 
 def _single_counts(text: str, start: int, end: int) -> bool:

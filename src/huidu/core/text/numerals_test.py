@@ -153,3 +153,7 @@ def test_numerals_are_in_order_and_disjoint(said: str) -> None:
         assert end <= numeral.start < numeral.end <= len(said)
         assert numeral.key
         end = numeral.end
+
+
+def test_a_one_of_digit_strings_that_stands_alone_is_a_one() -> None:
+    assert [numeral.key for numeral in numerals("幺")] == ["1"]

@@ -58,10 +58,21 @@ def score(
 ) -> list[Score]:
     """The score of each utterance. A hypothesis that is missing has heard nothing: all of its reference is deleted."""
     heard = [hypothesis or "" for hypothesis in hypotheses]
-    raw = _rates(references, heard, weights)
     plain = [normaliser.normalised(text) for text in references]
-    normalised = _rates(plain, [normaliser.normalised(text) for text in heard], weights)
-    numbers = map(numeral_errors, references, heard)
+    return score_plain(references, heard, plain, [normaliser.normalised(text) for text in heard], weights)
+
+
+def score_plain(
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    plain_references: Sequence[str],
+    plain_hypotheses: Sequence[str],
+    weights: Weights,
+) -> list[Score]:
+    """The same of texts that were normalised already, which takes most of the time."""
+    raw = _rates(references, hypotheses, weights)
+    normalised = _rates(plain_references, plain_hypotheses, weights)
+    numbers = map(numeral_errors, references, hypotheses)
     return [Score(*parts) for parts in zip(raw, normalised, numbers, strict=True)]
 
 

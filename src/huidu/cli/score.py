@@ -34,7 +34,10 @@ def score_files(
 ) -> None:
     """Score a text file against another: CER, WER, mixed error rate, numerals. Example: huidu score ref.trn hyp.trn"""
     normaliser = Normaliser(drop_fillers, simplified)
-    found = paired(_texts(reference, form), _texts(hypothesis, form))
+    said = _texts(reference, form)
+    if not said:
+        raise InvalidError(f"{reference} holds no text; accepted: at least one line")
+    found = paired(said, _texts(hypothesis, form))
     scores = score(found.references, found.hypotheses, normaliser, weights_of(weights))
     whole = total(scores)
     result: dict[str, Any] = {

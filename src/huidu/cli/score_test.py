@@ -130,7 +130,7 @@ def test_every_bad_line_is_named(files: list[str], capsys: pytest.CaptureFixture
         (["ref.trn", ".", "--format", "trn"], "cannot be read"),
         (["ref.trn", "hyp.trn", "--weights", "equal"], "accepted: unit, sclite"),
         (["ref.trn", "hyp.trn", "--format", "tsv"], "no tab"),
-        (["ref.trn", "empty.trn"], "no text in it"),
+        (["empty.trn", "hyp.trn"], "empty.trn holds no text"),
     ],
 )
 def test_a_refusal_says_what_would_be_accepted(
@@ -141,6 +141,16 @@ def test_a_refusal_says_what_would_be_accepted(
     error = capsys.readouterr().err
     assert said in error
     assert all(line.startswith("huidu: ") for line in error.splitlines())
+
+
+def test_a_version_that_heard_nothing_at_all_has_every_token_deleted(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("empty.trn").write_bytes(b"")
+    assert run(["score", files[0], "empty.trn", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["missing"] == found["sentences"] > 0
+    assert found["raw"]["cer"]["deletions"] == found["raw"]["cer"]["reference"] > 0
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

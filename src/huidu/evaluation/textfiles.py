@@ -66,8 +66,6 @@ def texts(name: str, content: bytes, form: Format) -> dict[str, str]:
             problems.append(Problem(where, f"id '{shown(key)}' stands in line {first[key]} already; accepted: once"))
         else:
             found[key], first[key] = text, number
-    if not problems and not found:
-        problems.append(Problem(name, "no text in it; accepted: at least one line"))
     if problems:
         raise SetError(name, problems)
     return found

@@ -131,7 +131,7 @@ _VOLUMES = {
 
 
 def _text(found: dict[str, Any]) -> str:
-    one, other = found["versions"]
+    one, other = found["versions"].values()
     lines = [
         f"{other['name']} against {one['name']}, {_clock(found['since'])} to {_clock(found['until'])} UTC",
         "",

@@ -72,7 +72,7 @@ def test_a_version_that_is_worse_is_told(data: Path, capsys: pytest.CaptureFixtu
     status, found = compared(capsys, "v1", "v2", "--since", "24h")
     assert (status, found["verdict"]) == (4, "worse")
     assert found["until"] - found["since"] == pytest.approx(86_400)
-    one, other = found["versions"]
+    one, other = found["versions"].values()
     assert (one["name"], one["rows"], one["users"], one["rules"]) == ("v1", 120, 40, {"rest": 120})
     assert (other["corrected"], other["audio_seconds"]) == (120, 480.0)
     empty = found["measures"]["empty_on_speech"]
@@ -116,8 +116,8 @@ def test_what_is_proven_alike_exits_with_zero(data: Path, capsys: pytest.Capture
 
 def test_only_the_time_counts(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(data, *recognitions("v1", 0, 4), *recognitions("v2", 0, 4), *recognitions("v2", 0, 5, ago=7200.0))
-    assert [each["rows"] for each in compared(capsys, "v1", "v2", "--since", "1h")[1]["versions"]] == [4, 4]
-    assert [each["rows"] for each in compared(capsys, "v1", "v2", "--since", "3h")[1]["versions"]] == [4, 9]
+    assert [each["rows"] for each in compared(capsys, "v1", "v2", "--since", "1h")[1]["versions"].values()] == [4, 4]
+    assert [each["rows"] for each in compared(capsys, "v1", "v2", "--since", "3h")[1]["versions"].values()] == [4, 9]
     assert run(["compare", "v1", "v2", "--since", "3h", "--until", "1h"]) == 2
     assert "version v1 has no rows in this time; accepted: v2 (5 rows)" in capsys.readouterr().err
     assert run(["compare", "v1", "v2", "--since", "7d", "--until", "5h"]) == 2
@@ -148,12 +148,12 @@ def older(data: Path, capsys: pytest.CaptureFixture[str]) -> Path:
 
 def test_versions_known_by_file_names(older: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, found = compared(capsys, "v1", "v2", "--version-pattern", r"_(v\d+)_")
-    assert [(each["name"], each["rows"], each["rules"]) for each in found["versions"]] == [
+    assert [(each["name"], each["rows"], each["rules"]) for each in found["versions"].values()] == [
         ("v1", 20, {"unknown": 20}),
         ("v2", 20, {"unknown": 20}),
     ]
     assert (status, found["compared"], found["unmatched"]) == (3, "all", 1)
-    assert [each["without_audio_length"] for each in found["versions"]] == [20, 20]
+    assert [each["without_audio_length"] for each in found["versions"].values()] == [20, 20]
     assert found["measures"]["errors"] is found["measures"]["decode_ms_p95"] is found["measures"]["cer"] is None
     assert found["measures"]["loops"]["difference"] == 0
     assert run(["compare", "v1", "v2", "--version-pattern", r"_(v\d+)_"]) == 3

@@ -191,7 +191,7 @@ def _text(result: dict[str, Any], report: Path | None) -> str:
         f"(set {about['version']}, normaliser {result['normaliser']})",
         f"{'':16}{'CER':>9}{'WER':>9}{'mixed':>9}{'numerals':>10}{'p50 ms':>9}{'p95 ms':>9}{'RTF':>8}{'failed':>8}",
     ]
-    for version in result["versions"]:
+    for version in result["versions"].values():
         rates = version["normalised"]
         lines.append(
             f"{version['name']:16.16}"

@@ -338,7 +338,7 @@ def document(counted: Tally, rules: Rules, since: float, until: float) -> dict[s
     measures = {name: finding.to_json(judged) if finding else None for name, finding in found.items()}
     versions = zip(counted.arms.values(), basis.arms, strict=True)
     return {
-        "versions": [_summary(version, arm, basis.expected) for version, arm in versions],
+        "versions": {version.name: _summary(version, arm, basis.expected) for version, arm in versions},
         "measures": measures,
         "verdict": overall(measures.values()),
         "since": since,

@@ -82,7 +82,7 @@ laws = settings(deadline=None, max_examples=40)
 @given(lists_of_both)
 def test_swapping_versions_negates_differences_and_inverts_ratios(rows: list[Seen]) -> None:
     forth, back = found(rows), found(rows, "v2", "v1")
-    assert forth["versions"] == back["versions"][::-1]
+    assert list(forth["versions"].items()) == list(back["versions"].items())[::-1]
     for name, measure in forth["measures"].items():
         other = back["measures"][name]
         if measure is None:
@@ -146,7 +146,7 @@ def test_a_document_is_json_and_its_intervals_hold_their_estimates(rows: list[Se
 @given(st.lists(st.tuples(st.sampled_from(TEXTS), st.sampled_from(TEXTS)), min_size=1, max_size=8))
 def test_corrected_texts_are_scored_as_test_sets_are(pairs: list[tuple[str, str]]) -> None:
     rows = [Seen(version, text=heard, corrected_text=said) for version in ("v1", "v2") for said, heard in pairs]
-    [version, _] = found(rows)["versions"]
+    [version, _] = found(rows)["versions"].values()
     whole = total(score([said for said, _ in pairs], [heard for _, heard in pairs], Normaliser()))
     cer = whole.normalised.cer
     assert (version["cer"]["wrong"], version["cer"]["reference"]) == (cer.errors, cer.reference)
@@ -156,14 +156,14 @@ def test_corrected_texts_are_scored_as_test_sets_are(pairs: list[tuple[str, str]
 
 def test_a_corrected_audio_counts_once_in_each_version() -> None:
     rows = [Seen(version, corrected_text="今天", audio_sha256=digest) for version in ("v1", "v2") for digest in "xxy"]
-    assert [version["corrected"] for version in found(rows)["versions"]] == [2, 2]
+    assert [version["corrected"] for version in found(rows)["versions"].values()] == [2, 2]
 
 
 def test_volumes_are_those_of_the_compared_rows_and_rules_those_of_all() -> None:
     rows = both([Seen(user="a"), Seen(user="a", audio_seconds=0.0), Seen(user="b", failed=True), Seen(user=None)])
     chosen = [replace(row, rule="included", user="friend") for row in rows]
     result = found([*rows, *chosen])
-    for version in result["versions"]:
+    for version in result["versions"].values():
         assert (version["rows"], version["failed"], version["audio_seconds"]) == (3, 1, 6.0)
         assert (version["users"], version["without_user"], version["without_audio_length"]) == (2, 1, 1)
         assert version["rules"] == {"included": 4, "rest": 4}
@@ -175,7 +175,7 @@ def test_volumes_are_those_of_the_compared_rows_and_rules_those_of_all() -> None
 def test_all_rows_are_compared_where_one_version_has_none_that_a_bucket_assigned() -> None:
     rows = [Seen("v1", rule="rest"), Seen("v1", rule=None), Seen("v2", rule=None)]
     result = found(rows)
-    assert [version["rows"] for version in result["versions"]] == [2, 1]
+    assert [version["rows"] for version in result["versions"].values()] == [2, 1]
     assert result["compared"] == "all"
     assert any("all rows are compared" in remark for remark in result["remarks"])
 
@@ -191,7 +191,7 @@ def test_a_version_that_only_failed_is_compared_by_its_failures() -> None:
 
 def test_a_second_attempt_was_meant_for_the_other_version() -> None:
     rows = [Seen("v1"), Seen("v2", rule="share", failed=True), Seen("v2", rule="share"), Seen("v1", "share", attempt=2)]
-    stable, candidate = found(rows)["versions"]
+    stable, candidate = found(rows)["versions"].values()
     assert (stable["rows"], candidate["rows"], candidate["failed"]) == (1, 1, 1)
 
 

@@ -51,14 +51,16 @@ def document(found: TestSet, listened: Sequence[Listened], settings: Settings, c
     """Scores every version and compares each with the first, the baseline. `created` is epoch seconds."""
     plain = [settings.normaliser.normalised(utterance.text) for utterance in found.utterances]
     scored = [_Scored(found, plain, version, settings) for version in listened]
+    comparisons = [_comparison(found, scored[0], version, settings) for version in scored[1:]]
+    verdicts = {comparison["version"]: comparison["verdict"] for comparison in comparisons}
     return {
         "set": _set(found),
         "created": created,
         "normaliser": settings.normaliser.name,
         "weights": settings.weights.name.lower(),
         "baseline": listened[0].name,
-        "versions": [version.summary() for version in scored],
-        "comparisons": [_comparison(found, scored[0], version, settings) for version in scored[1:]],
+        "versions": {version.name: version.summary() | {"verdict": verdicts.get(version.name)} for version in scored},
+        "comparisons": comparisons,
         "confusions": {version.name: version.confusions() for version in scored},
         "utterances": [_utterance(one, index, scored) for index, one in enumerate(found.utterances)],
     }

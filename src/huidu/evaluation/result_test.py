@@ -52,7 +52,7 @@ WRONG = [text.replace("一零零八六", "一零八六") for text in TEXTS]
 def test_errors_that_every_speaker_meets_are_proven() -> None:
     found = result(made(TEXTS), heard("v1", TEXTS), heard("v2", WRONG))
     size = len(TEXTS)
-    v1, v2 = found["versions"]
+    v1, v2 = found["versions"].values()
     assert v1["normalised"]["cer"]["rate"] == v1["numerals"]["rate"] == 0
     assert v2["numerals"] == {"reference": size, "wrong": size, "rate": 1.0}
     (comparison,) = found["comparisons"]
@@ -108,7 +108,7 @@ def test_mapsswe_names_the_version_with_fewer_errors(first: str, second: str) ->
 def test_each_version_is_compared_with_the_first() -> None:
     found = result(made(TEXTS), heard("v1", TEXTS), heard("v2", TEXTS), heard("v3", WRONG))
     assert [(each["baseline"], each["version"]) for each in found["comparisons"]] == [("v1", "v2"), ("v1", "v3")]
-    assert [each["name"] for each in found["versions"]] == ["v1", "v2", "v3"]
+    assert [each["name"] for each in found["versions"].values()] == list(found["versions"]) == ["v1", "v2", "v3"]
     assert found["utterances"][0]["hypotheses"].keys() == found["confusions"].keys() == {"v1", "v2", "v3"}
 
 
@@ -134,7 +134,7 @@ def test_a_set_without_numbers_is_judged_by_characters_alone() -> None:
     (comparison,) = found["comparisons"]
     assert comparison["metrics"]["numerals"] is None
     assert comparison["verdict"] == comparison["metrics"]["cer"]["verdict"] == "not_worse"
-    assert found["versions"][0]["numerals"] == {"reference": 0, "wrong": 0, "rate": 0.0}
+    assert found["versions"]["v1"]["numerals"] == {"reference": 0, "wrong": 0, "rate": 0.0}
 
 
 def test_one_utterance_is_enough_for_a_document() -> None:
@@ -147,7 +147,7 @@ def test_one_utterance_is_enough_for_a_document() -> None:
 def test_a_version_that_hears_nothing_has_deleted_everything(nothing: str | None) -> None:
     empty = [nothing] * len(TEXTS)
     found = result(made(TEXTS), heard("v1", TEXTS), heard("v2", empty))
-    v2 = found["versions"][1]
+    v2 = found["versions"]["v2"]
     cer = v2["normalised"]["cer"]
     assert (cer["deletions"], cer["rate"]) == (cer["reference"], 1.0)
     assert v2["numerals"]["rate"] == 1.0
@@ -166,7 +166,7 @@ def test_a_version_that_hears_nothing_has_deleted_everything(nothing: str | None
 
 def test_silence_alone_can_be_scored() -> None:
     found = result(made([""] * 4), heard("v1", [""] * 4), heard("v2", ["谢谢观看"] * 4))
-    v1, v2 = found["versions"]
+    v1, v2 = found["versions"].values()
     assert v1["normalised"]["cer"]["rate"] == 0
     assert v2["normalised"]["cer"]["rate"] == 1
     assert (v1["health"]["text_on_silence"], v2["health"]["text_on_silence"]) == (0, 4)
@@ -178,9 +178,9 @@ def test_silence_alone_can_be_scored() -> None:
 def test_hotwords_are_counted_where_given() -> None:
     chosen = Settings(Rules(), NORMALISER, hotwords=("服务台",))
     found = result(made(TEXTS), heard("v1", TEXTS), heard("v2", ["服务太"] * len(TEXTS)), chosen=chosen)
-    rates = [version["hotwords"] for version in found["versions"]]
+    rates = [version["hotwords"] for version in found["versions"].values()]
     assert [rate["wrong"] for rate in rates] == [0, len(TEXTS)]
-    assert result(made(TEXTS), heard("v1", TEXTS))["versions"][0]["hotwords"] is None
+    assert result(made(TEXTS), heard("v1", TEXTS))["versions"]["v1"]["hotwords"] is None
 
 
 @pytest.mark.parametrize("weights", Weights)
@@ -189,7 +189,7 @@ def test_the_document_holds_the_scores_of_each_utterance(weights: Weights) -> No
     found = result(made(texts), heard("v1", wrong), chosen=Settings(Rules(), NORMALISER, weights))
     scores = score(texts, wrong, NORMALISER, weights)
     whole = total(scores).to_json()
-    (version,) = found["versions"]
+    (version,) = found["versions"].values()
     assert {name: version[name] for name in whole} == whole
     assert found["weights"] == weights.name.lower()
     for one, utterance in zip(scores, found["utterances"], strict=True):

@@ -45,7 +45,11 @@ def test_rates_of_all_categories_and_versions_are_drawn_to_one_scale() -> None:
     result = document(30, ("v1", "v2"))
     chart = rate_charts(result, result["set"]["categories"])[0]
     bars = [strip for strip in chart.strips if strip.style != "heading"]
-    rates = [v["categories"][name]["cer"]["rate"] for name in result["set"]["categories"] for v in result["versions"]]
+    rates = [
+        v["categories"][name]["cer"]["rate"]
+        for name in result["set"]["categories"]
+        for v in result["versions"].values()
+    ]
     widths = [bar.end - bar.start for bar in bars]
     assert [width / max(widths) for width in widths] == pytest.approx([rate / max(rates) for rate in rates], abs=2e-3)
 

@@ -124,7 +124,7 @@ def test_an_undecided_verdict_says_what_would_decide(tmp_path: Path) -> None:
 def test_all_that_the_document_found_is_on_the_page(page: Page) -> None:
     result = document()
     text = page.seen("en")
-    for version in result["versions"]:
+    for version in result["versions"].values():
         for name in ("cer", "wer", "mixed_error_rate"):
             assert f"{version['normalised'][name]['rate'] * 100:.2f} %" in text
         assert version["fingerprint"][:12] in text
@@ -149,9 +149,9 @@ def test_utterances_are_listed_most_worsened_first(page: Page) -> None:
 def test_no_english_stands_in_the_chinese_page(tmp_path: Path) -> None:
     result = document()
     page = report(tmp_path, result, "zh")
-    names = {*result["set"]["categories"], result["set"]["name"], *(one["name"] for one in result["versions"])}
+    names = {*result["set"]["categories"], result["set"]["name"], *(one["name"] for one in result["versions"].values())}
     names |= {one["speaker"] for one in result["utterances"]}
-    errors = {failure["error"] for version in result["versions"] for failure in version["failures"]}
+    errors = {failure["error"] for version in result["versions"].values() for failure in version["failures"]}
     chinese = [text for of, text in page.texts if of in ("", "zh") and text not in errors and text not in names]
     for text in chinese:
         assert set(re.findall(r"\b[A-Za-z]+\b", text)) - TERMS - names <= {"English"}, text

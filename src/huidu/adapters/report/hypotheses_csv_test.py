@@ -41,7 +41,7 @@ def test_any_text_comes_back(tmp_path: Path, text: str, said: str) -> None:
 
 
 def test_every_field_is_quoted_and_missing_parts_are_empty(tmp_path: Path) -> None:
-    result = {"versions": [{"name": "v1"}], "utterances": [{"id": "1", "text": "\ud800", "hypotheses": None}]}
+    result = {"versions": {"v1": {"name": "v1"}}, "utterances": [{"id": "1", "text": "\ud800", "hypotheses": None}]}
     write_csv(result, tmp_path / "bare.csv")
     lines = (tmp_path / "bare.csv").read_bytes().decode("utf-8-sig").split("\r\n")
     assert lines[0] == ",".join(f'"{name}"' for name in COLUMNS)

@@ -49,7 +49,7 @@ def document(utterances: int = 30, versions: tuple[str, ...] = ("v1", "v2", "v3"
         "normaliser": "1",
         "weights": "unit",
         "baseline": versions[0],
-        "versions": [_version(name, index, listed, categories) for index, name in enumerate(versions)],
+        "versions": {name: _version(name, index, listed, categories) for index, name in enumerate(versions)},
         "comparisons": [_comparison(versions[0], name, listed, categories) for name in versions[1:]],
         "confusions": {name: _confusions(name, listed) for name in versions},
         "utterances": listed,

@@ -77,6 +77,8 @@ def table(value: Any, name: str) -> dict[str, Any]:
 
 
 def rows(value: Any, name: str) -> list[Any]:
-    """The named list of a part of the document, empty where it is missing or null."""
+    """The named list of a part of the document, or the values of a table; empty where it is missing or null."""
     found = value.get(name) if isinstance(value, dict) else None
+    if isinstance(found, dict):
+        return list(found.values())
     return found if isinstance(found, list) else []

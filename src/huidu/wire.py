@@ -14,13 +14,14 @@ from huidu.adapters.engines.sherpa import SherpaEngine, family_of, provider_of
 from huidu.core.errors import HuiduError, InvalidError, RefusedError, UnavailableError, unknown_name
 from huidu.core.places import Places
 from huidu.core.version import Version, fingerprint
-from huidu.ports import AudioReader, Engine, History, Instance, Runtime
+from huidu.ports import AudioReader, Engine, History, Runtime
 from huidu.settings import Settings, load
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from huidu.adapters.gateways.gateway import FileGateway
+    from huidu.adapters.runtimes.instance import HttpInstance
     from huidu.adapters.store.releases import SqlStore
     from huidu.control.controller import Config, Controller
     from huidu.core.testset import TestSet, Utterance
@@ -268,8 +269,10 @@ def reached(version: Version) -> Iterator[tuple[str | None, "Transcribe"]]:
         yield version_fingerprint(version), transcribe
 
 
-def _transcribed(instance: Instance, address: str, found: "Utterance") -> str:
-    return instance.transcribe(address, found.audio, f"eval-{found.audio_sha256[:16]}-{uuid.uuid4().hex[:12]}")
+def _transcribed(instance: "HttpInstance", address: str, found: "Utterance") -> str:
+    request_id = f"eval-{found.audio_sha256[:16]}-{uuid.uuid4().hex[:12]}"
+    # A meeting of two hours takes its time; nobody waits for it as a user would.
+    return instance.transcribe(address, found.audio, request_id, max(60.0, 10 * found.audio_seconds))
 
 
 def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlStore") -> "Controller":

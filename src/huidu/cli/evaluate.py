@@ -1,6 +1,7 @@
 """`huidu eval`: versions on a test set, compared on evidence."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 EXIT_UNDECIDED, EXIT_WORSE = 3, 4
 _KIT = "kit"
 _MOST_JOBS = 64
+_NAMED = 10
 
 
 @app.command(name="eval")
@@ -67,6 +69,10 @@ def evaluate(
         _words(hotwords),
     )
     found = read_set(place, name)
+    for warning in found.warnings[:_NAMED]:
+        print(f"huidu: {warning}", file=sys.stderr)
+    if len(found.warnings) > _NAMED:
+        print(f"huidu: and {len(found.warnings) - _NAMED} more such remarks; --json holds all", file=sys.stderr)
     folder = (settings.data if settings else Path("data")) / "evaluation"
     listened = [_listened(found, version, folder, jobs, fresh) for version in chosen]
     result = document(found, listened, comparing, time.time())

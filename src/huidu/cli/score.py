@@ -25,7 +25,9 @@ def score_files(
         Format | None, typer.Option("--format", help="trn, txt (by line) or tsv; default: by the suffix.")
     ] = None,
     weights: Annotated[str, typer.Option(help="unit, or sclite (substitution 4, insertion and deletion 3).")] = "unit",
-    per_utterance: Annotated[bool, typer.Option("--per-utterance", help="Add the figures of each utterance.")] = False,
+    per_utterance: Annotated[
+        bool, typer.Option("--per-utterance", help="Add each utterance: CER raw, normalised, mixed, wrong numerals.")
+    ] = False,
     drop_fillers: Annotated[bool, typer.Option("--drop-fillers", help="Normalised texts lose 嗯, 啊, um.")] = False,
     simplified: Annotated[
         bool, typer.Option("--simplified", help="Normalised texts are in simplified Chinese.")
@@ -52,7 +54,8 @@ def score_files(
         rows = zip(found.ids, scores, found.hypotheses, strict=True)
         result["per_utterance"] = [{"id": name, "missing": text is None, **one.to_json()} for name, one, text in rows]
     _remark(found)
-    show(result, as_json, _table(whole, found))
+    lines = [_line(name, one) for name, one in zip(found.ids, scores, strict=True)] if per_utterance else []
+    show(result, as_json, "\n".join([_table(whole, found), *lines]))
 
 
 def weights_of(name: str) -> Weights:
@@ -90,6 +93,12 @@ def _remark(found: Paired) -> None:
                 f"huidu: {len(names)} {'id' if len(names) == 1 else 'ids'} {what}: {', '.join(names[:_NAMED])}{more}",
                 file=sys.stderr,
             )
+
+
+def _line(name: str, one: Score) -> str:
+    rates = (one.raw.cer, one.normalised.cer, one.normalised.mixed_error_rate)
+    shares = " ".join(f"{counts.rate:8.2%}" for counts in rates)
+    return f"{shares} {one.numerals.errors:4d}/{one.numerals.reference:<4d} {name}"
 
 
 def _table(whole: Score, found: Paired) -> str:

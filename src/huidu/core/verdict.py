@@ -418,13 +418,15 @@ class _OverSpeakers:
 
 def _paired(pairs: Sequence[Mapping[str, Any]], guard: Guard, amount: str, size: str, signs: bool) -> Finding:
     """Amounts per size (errors per character) of both versions on the same utterances."""
-    pairs = [pair for pair in pairs if pair[size]]
+    # Silence has nothing to get wrong but what is made up on it.
+    pairs = [pair for pair in pairs if pair[size] or pair["stable"][amount] or pair["candidate"][amount]]
+    total = sum(pair[size] for pair in pairs)
     ways = 2 if signs and guard.fail_above == 0 else 1
     numbers: dict[str, float] = {
         "utterances": len(pairs),
         "speakers": len({pair["speaker"] for pair in pairs}),
     }
-    if not pairs:
+    if not total:
         return Finding((), numbers, Code.NO_EVIDENCE)
     sums = cluster_sums(
         [pair["speaker"] for pair in pairs],
@@ -435,7 +437,6 @@ def _paired(pairs: Sequence[Mapping[str, Any]], guard: Guard, amount: str, size:
     over_speakers = _OverSpeakers(*sums)
     found = over_speakers.interval(INTERVAL_LEVEL)
     signed = Counter(change > 0 for pair in pairs if (change := pair["candidate"][amount] - pair["stable"][amount]))
-    total = sum(pair[size] for pair in pairs)
     for arm in ("candidate", "stable"):
         numbers[f"{arm}_rate"] = sum(pair[arm][amount] for pair in pairs) / total
     numbers |= {"estimate": found.difference, "worse": signed[True], "better": signed[False]}

@@ -311,6 +311,12 @@ def test_a_candidate_that_hears_nothing_fails_the_golden_set() -> None:
     assert cause(judge_golden(RULES, silent, Look(1, 1))) is not None
 
 
+def test_text_made_up_on_silence_fails_the_golden_set() -> None:
+    rows = golden(60, 12, NUMBER, NUMBER, 0)
+    rows += [golden_row(f"silence {place}", f"s{place % 12}", "", "", "谢谢观看谢谢观看", 1.0) for place in range(24)]
+    assert judge_golden(LOOSE, rows, Look(1, 1))["cer"].failed
+
+
 def test_the_order_of_golden_rows_does_not_matter() -> None:
     rows = golden(60, 7, NUMBER, "请拨打一千零八十六", 11)
     assert judge_golden(LOOSE, rows, Look(1, 1)) == judge_golden(LOOSE, rows[::-1], Look(1, 1))

@@ -41,7 +41,7 @@ class HttpInstance:
             return False
         return answer.status_code < 500
 
-    def transcribe(self, address: str, audio: Path, request_id: str) -> str:
+    def transcribe(self, address: str, audio: Path, request_id: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> str:
         headers = {"x-huidu-purpose": "golden", "x-request-id": request_id}
         try:
             with audio.open("rb") as file:
@@ -50,6 +50,7 @@ class HttpInstance:
                     files={"file": (audio.name, file)},
                     data={"model": "golden", "response_format": "json"},
                     headers=headers,
+                    timeout=timeout_seconds,
                 )
             answer.raise_for_status()
             return str(answer.json()["text"])

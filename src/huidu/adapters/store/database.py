@@ -6,6 +6,7 @@ so that making and migrating happen under a file lock. Only SQLAlchemy's errors 
 """
 
 import fcntl
+import json
 import os
 import re
 import sqlite3
@@ -14,6 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, create_engine, event, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -116,10 +118,32 @@ def _alone(data: Path) -> Iterator[None]:
 
 
 def _connect(file: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": _BUSY_TIMEOUT_S}, pool_size=8)
+    engine = create_engine(
+        f"sqlite:///{file}",
+        connect_args={"timeout": _BUSY_TIMEOUT_S},
+        pool_size=8,
+        json_serializer=_to_json,
+        json_deserializer=_from_json,
+    )
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _to_json(value: Any) -> str:
+    """JSON in a tenth of the time: a release's state stands in each of its commits."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        # Half a surrogate, and numbers beyond 64 bits, which orjson refuses.
+        return json.dumps(value)
+
+
+def _from_json(text: str | bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
 
 
 def _set_up(connection: sqlite3.Connection, _record: Any) -> None:

@@ -9,11 +9,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import delete, insert, select, text
 
 from huidu.adapters.store import database
 from huidu.adapters.store.database import network_file_system, open_database, reading, writing
-from huidu.adapters.store.schema import metadata
+from huidu.adapters.store.schema import metadata, state
 from huidu.core.errors import InvalidError, UnavailableError
 
 MIGRATIONS = Path(database.__file__).parent / "migrations"
@@ -180,3 +180,14 @@ def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(database, "network_file_system", lambda path, mounts: "nfs4")
     with pytest.raises(InvalidError, match=r"network file system \(nfs4\); accepted: a local disk"):
         open_database(tmp_path, migrate=False)
+
+
+def test_json_columns_keep_any_value(tmp_path: Path) -> None:
+    values = {"half a surrogate": "\ud800", "large": 2**70, "small": 0.1, "text": "一零零八六", "none": None}
+    for value in (values, {name: value for name, value in values.items() if name not in ("half a surrogate", "large")}):
+        engine = open_database(tmp_path, migrate=True)
+        with writing(engine) as connection:
+            connection.execute(delete(state))
+            connection.execute(insert(state).values(name="x", value=value))
+        with reading(engine) as connection:
+            assert connection.execute(select(state.c.value)).scalar_one() == value

@@ -52,6 +52,8 @@ class EnvoyGateway(FileGateway):
         self._workers = workers or min(_MAX_WORKERS, os.cpu_count() or 1)
         # What Envoy last said of each file: asking costs milliseconds that a change of routes has not.
         self._known: dict[Path, Told] = {}
+        # What clusters and tokens were last brought into force for.
+        self._brought: tuple[Any, ...] | None = None
         # The certificate and key that Envoy was last given.
         self._held: tuple[str, str] | None = None
 
@@ -141,8 +143,12 @@ class EnvoyGateway(FileGateway):
 
         So do the keys of tokens before the rules that read their claims.
         """
-        listed = self._clusters(routes)
         known = self.routes()
+        needs = (routes.upstreams, routes.stable, routes.audience, known and (known.upstreams, known.stable))
+        if wait and needs == self._brought:
+            return
+        self._brought = None
+        listed = self._clusters(routes)
         if known is not None and (known.upstreams, known.stable) != (routes.upstreams, routes.stable):
             names = {cluster["name"] for cluster in listed}
             listed += [cluster for cluster in self._clusters(known) if cluster["name"] not in names]
@@ -153,6 +159,8 @@ class EnvoyGateway(FileGateway):
                 f"the gateway has not reached the addresses of all versions in {_WARM_SECONDS:g} s; "
                 "accepted: names that resolve and addresses that answer"
             )
+        if wait:
+            self._brought = needs
 
     def _bring_in(self, watched: Watched, document: Json, wait: bool) -> bool:
         """Returns whether there was anything to bring in."""

@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Suites that run beside each other, on two cores; the others run whole installations, and keep the machine.
+BESIDE := tests/contract tests/oracle tests/imports_test.py tests/e2e/report_test.py tests/e2e/eval_test.py
+
 .PHONY: demo test check bench bench-gateway bench-scoring bench-intervals load kit clean
 
 demo: $(VENV)/.installed
@@ -11,8 +14,8 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev check
 ifeq ($(strip $(PYTEST)),)
-	$(BIN)/python -m pytest -n 2 src tools
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest -n 2 src tools $(BESIDE)
+	$(BIN)/python -m pytest tests $(BESIDE:%=--ignore=%)
 else
 	$(BIN)/python -m pytest $(PYTEST)
 endif

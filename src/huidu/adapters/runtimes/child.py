@@ -1,6 +1,7 @@
 """An instance of a version as a child of this process, for as long as it is needed."""
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from huidu.adapters.runtimes.supervisor import free_address, instance_command
 from huidu.core.errors import UnavailableError
 from huidu.core.version import Version
 
-# Away from the ports that `huidu up` gives to its instances.
-_FIRST_PORT = 27860
+# Away from the ports that `huidu up` gives to its instances, and from those of another run that begins just now.
+_FIRST_PORT, _PORTS = 27860, 4096
 _MAX_UPLOAD_BYTES = 2 * 10**9
 _LOAD_SECONDS = 600.0
 _END_SECONDS = 15.0
@@ -42,7 +43,7 @@ def child_instance(version: Version) -> Iterator[Child]:
     """
     with tempfile.TemporaryDirectory(prefix="huidu-child-") as name:
         log = Path(name) / "log"
-        address = free_address("127.0.0.1", _FIRST_PORT, ())
+        address = free_address("127.0.0.1", _FIRST_PORT + os.getpid() % _PORTS, ())
         command = instance_command(Path(name), version, address, _MAX_UPLOAD_BYTES)
         with log.open("w") as output:
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_end_with_parent)

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from browsing import PLAYED, kept, started_browser, watched_page
 from fronts import free_port, until
 
 from huidu.demo.kit import read_kit, shipped
@@ -70,6 +71,19 @@ def test_report_csv_and_json_lie_beside_each_other(folder: Path, result: dict[st
     assert json.loads((folder / "report.json").read_text())["set"] == result["set"]
     assert len((folder / "report.csv").read_text(encoding="utf-8-sig").splitlines()) == 1 + 100 * 3
     assert "data:" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_report_opens_by_itself_and_plays(folder: Path, result: dict[str, Any], language: str) -> None:
+    with started_browser() as browser, watched_page(browser, viewport={"width": 1280, "height": 900}) as page:
+        page.goto((folder / "report.html").as_uri())
+        page.click(f"[data-switch={language}]")
+        page.screenshot(path=kept(f"eval-{language}.png"), full_page=True)
+        said = page.locator(".conclusion .sentence").first.inner_text()
+        page.locator("#list .play").first.click()
+        page.evaluate(PLAYED, 0.2)
+    assert ("数字" if language == "zh" else "numbers") in said
+    assert "v2" in said
 
 
 def test_a_run_that_was_killed_goes_on_and_leaves_no_process(folder: Path, tmp_path: Path) -> None:

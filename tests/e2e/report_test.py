@@ -1,31 +1,18 @@
 """The report in a real browser, opened from disk: no network, clips that play, filters, both languages."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import PLAYED, kept, started_browser, watched_page
 
 from huidu.adapters.report.html import write_report
 from huidu.adapters.report.sample_test import document
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
-LOCAL = ("file:", "data:", "blob:")
-# Awaited in the page itself: its policy forbids the evaluation by which playwright would poll.
-PLAYED = """seconds => new Promise((done, failed) => {
-  const audio = document.getElementById("audio");
-  const look = () => audio.currentTime > seconds && done(audio.currentTime);
-  audio.addEventListener("timeupdate", look);
-  audio.addEventListener("error", () => failed(audio.error.message));
-  look();
-})"""
 # Rows of charts that draw into the next one.
 OVERLAPPING = """() => [...document.querySelectorAll(".chart tbody tr + tr")]
   .map(row => [row.previousElementSibling.querySelector("svg"), row])
@@ -35,10 +22,8 @@ OVERLAPPING = """() => [...document.querySelectorAll(".chart tbody tr + tr")]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with started_browser() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +35,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
-    """The report, watched: whatever it asks of the network or complains about fails the test at its end."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 900}, locale="zh-CN")
-    trouble: list[str] = []
-    watch(opened, trouble)
-    opened.goto(address)
-    yield opened
-    opened.close()
-    assert trouble == []
-
-
-def watch(page: Any, trouble: list[str]) -> None:
-    page.on("request", lambda request: request.url.startswith(LOCAL) or trouble.append(request.url))
-    page.on("console", lambda message: message.type in ("error", "warning") and trouble.append(message.text))
-    page.on("pageerror", lambda error: trouble.append(str(error)))
+    with watched_page(browser, viewport={"width": 1280, "height": 900}, locale="zh-CN") as opened:
+        opened.goto(address)
+        yield opened
 
 
 def listed(page: Any) -> int:
@@ -156,21 +130,13 @@ def test_the_language_switch_changes_every_word(page: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_sticks_out_at_any_width(
-    browser: Any, address: str, tmp_path: Path, width: int, language: str, scheme: str
-) -> None:
-    folder = Path(os.environ.get("HUIDU_TEST_OUTPUT") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    trouble: list[str] = []
-    watch(page, trouble)
-    page.goto(address)
-    page.click(f"[data-switch={language}]")
-    page.screenshot(path=folder / f"report-{language}-{width}-{scheme}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(OVERLAPPING) == []
-    page.close()
-    assert trouble == []
+def test_nothing_sticks_out_at_any_width(browser: Any, address: str, width: int, language: str, scheme: str) -> None:
+    with watched_page(browser, viewport={"width": width, "height": 900}, color_scheme=scheme) as page:
+        page.goto(address)
+        page.click(f"[data-switch={language}]")
+        page.screenshot(path=kept(f"report-{language}-{width}-{scheme}.png"), full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(OVERLAPPING) == []
 
 
 def test_hostile_texts_stay_texts(browser: Any, tmp_path: Path) -> None:
@@ -184,16 +150,12 @@ def test_hostile_texts_stay_texts(browser: Any, tmp_path: Path) -> None:
         phrase.update(reference=harm, candidate=harm)
     path = tmp_path / "hostile.html"
     write_report(result, path, "en")
-    page = browser.new_page(viewport={"width": 390, "height": 900})
-    trouble: list[str] = []
-    watch(page, trouble)
-    page.goto(path.as_uri())
-    assert page.title().startswith("Speech recognition evaluation: </script>")
-    assert page.locator("img").count() == 0
-    assert listed(page) == 20
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.close()
-    assert trouble == []
+    with watched_page(browser, viewport={"width": 390, "height": 900}) as page:
+        page.goto(path.as_uri())
+        assert page.title().startswith("Speech recognition evaluation: </script>")
+        assert page.locator("img").count() == 0
+        assert listed(page) == 20
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_ten_thousand_utterances_stay_usable(browser: Any, tmp_path: Path) -> None:
@@ -202,18 +164,9 @@ def test_ten_thousand_utterances_stay_usable(browser: Any, tmp_path: Path) -> No
     result["utterances"] = [{**known[index % 200], "id": f"{index:05}"} for index in range(10_000)]
     path = tmp_path / "large.html"
     write_report(result, path, "en")
-    page = browser.new_page()
-    page.goto(path.as_uri())
-    assert listed(page) == 50
-    spent_ms = page.evaluate(
-        """() => {
-          const field = document.querySelector("[name=search]");
-          const started = performance.now();
-          field.value = "零";
-          field.dispatchEvent(new Event("input", { bubbles: true }));
-          return performance.now() - started;
-        }"""
-    )
-    assert found(page) > 100
-    assert spent_ms < 1000
-    page.close()
+    with watched_page(browser) as page:
+        page.goto(path.as_uri())
+        assert listed(page) == 50
+        page.fill("[name=search]", "零")
+        assert 100 < found(page) < 10_000
+        assert listed(page) == 50

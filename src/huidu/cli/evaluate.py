@@ -77,6 +77,8 @@ def evaluate(
     listened = [_listened(found, version, folder, jobs, fresh) for version in chosen]
     result = document(found, listened, comparing, time.time())
     written = None if no_report else _write(result, report or _default_report(name, versions), language)
+    if as_json and written:
+        print(f"report: {written}", file=sys.stderr)
     show(result, as_json, _text(result, written))
     raise typer.Exit(_status([each["verdict"] for each in result["comparisons"]]))
 

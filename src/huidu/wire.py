@@ -253,7 +253,8 @@ def reached(version: Version) -> Iterator[tuple[str | None, "Transcribe"]]:
             raise UnavailableError(f"version {version.name} does not answer at {address}; accepted: one that is ready")
         yield instance.fingerprint(address), lambda found: _transcribed(instance, address, found)
         return
-    with child_instance(version) as child:
+    fingerprint = version_fingerprint(version)
+    with child_instance(version, fingerprint) as child:
 
         def transcribe(found: "Utterance") -> str:
             try:
@@ -266,7 +267,7 @@ def reached(version: Version) -> Iterator[tuple[str | None, "Transcribe"]]:
                     "stays up; what it heard so far is kept"
                 ) from None
 
-        yield version_fingerprint(version), transcribe
+        yield fingerprint, transcribe
 
 
 def _transcribed(instance: "HttpInstance", address: str, found: "Utterance") -> str:

@@ -149,6 +149,8 @@ def test_a_version_elsewhere_is_heard_where_it_is(folder: Path, tmp_path: Path, 
         (["set.tsv", "v1", "--jobs", "0"], "accepted: 1 to"),
         (["set.tsv", "v1", "--language", "fr"], "accepted: en, zh"),
         (["set.tsv", "v1", "--weights", "heavy"], "accepted: unit, sclite"),
+        (["set.tsv", "v1", "--report", "report.json"], "accepted: a name that ends in .html"),
+        (["set.tsv", "v1", "--report", "nowhere/report.html"], "accepted: a file in a folder that exists"),
     ],
 )
 def test_what_is_asked_wrongly_is_one_line(folder: Path, arguments: list[str], said: str) -> None:

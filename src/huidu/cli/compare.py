@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, JsonOption, app, show
-from huidu.cli.evaluate import EXIT_UNDECIDED, EXIT_WORSE
+from huidu.cli.evaluate import EXIT_UNDECIDED, EXIT_WORSE, VERDICTS, points
 from huidu.core.errors import InvalidError
 from huidu.core.plan import duration_seconds
 from huidu.settings import load
@@ -105,7 +105,6 @@ def _named(rows: Mapping[str, int]) -> str:
 
 # ------------------------------------------------------------------ for people
 
-_WORDS = {"worse": "WORSE", "not_worse": "not worse", "undecided": "undecided", None: ""}
 _LABELS = {
     "errors": "failed",
     "cer": "CER",
@@ -148,7 +147,7 @@ def _text(found: dict[str, Any]) -> str:
     ]
     lines += [_line(_LABELS.get(name, name.replace("_", " ")), measure) for name, measure in found["measures"].items()]
     lines += ["", *(f"note: {remark}" for remark in found["remarks"])]
-    return "\n".join([*lines, "", f"{other['name']} is {_WORDS[found['verdict']]}"])
+    return "\n".join([*lines, "", f"{other['name']} is {VERDICTS[found['verdict']]}"])
 
 
 def _line(label: str, measure: dict[str, Any] | None) -> str:
@@ -156,15 +155,11 @@ def _line(label: str, measure: dict[str, Any] | None) -> str:
         return f"{label:18}{'not measured':>28}"
     share = "difference" in measure
     form = "14.2%" if share else "14.3f"
-    written = _points if share else _times_as
+    written = points if share else _times_as
     change = written(measure["difference"] if share else measure["ratio"])
     low, high = (written(measure[end]) if measure[end] is not None else "?" for end in ("low", "high"))
     rates = f"{measure['baseline']:{form}}{measure['candidate']:{form}}"
-    return f"{label:18}{rates}{change:>13}   {f'{low} to {high}':26}{_WORDS[measure['verdict']]}".rstrip()
-
-
-def _points(difference: float) -> str:
-    return f"{difference * 100:+.2f} pp"
+    return f"{label:18}{rates}{change:>13}   {f'{low} to {high}':26}{VERDICTS.get(measure['verdict'], '')}".rstrip()
 
 
 def _times_as(ratio: float) -> str:

@@ -1,6 +1,8 @@
 """`huidu eval`: versions on a test set, compared on evidence."""
 
 import json
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -59,6 +61,8 @@ def evaluate(
     from huidu.evaluation.result import document
     from huidu.wire import read_set
 
+    # Whoever ends this ends the version that it has started, and leaves no folder behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     _check(versions, jobs, language)
     settings = load(config) if config.exists() or config != DEFAULT_CONFIG else None
     place, name, chosen = _chosen(set_path, versions, settings)
@@ -68,6 +72,7 @@ def evaluate(
         weights_of(weights),
         _words(hotwords),
     )
+    page = None if no_report else _writable(report or _default_report(name, versions))
     found = read_set(place, name)
     for warning in found.warnings[:_NAMED]:
         print(f"huidu: {warning}", file=sys.stderr)
@@ -76,10 +81,10 @@ def evaluate(
     folder = (settings.data if settings else Path("data")) / "evaluation"
     listened = [_listened(found, version, folder, jobs, fresh) for version in chosen]
     result = document(found, listened, comparing, time.time())
-    written = None if no_report else _write(result, report or _default_report(name, versions), language)
-    if as_json and written:
-        print(f"report: {written}", file=sys.stderr)
-    show(result, as_json, _text(result, written))
+    show(result, as_json, _text(result))
+    if page:
+        _write(result, page, language)
+        print(f"report: {page}", file=sys.stderr)
     raise typer.Exit(_status([each["verdict"] for each in result["comparisons"]]))
 
 
@@ -138,8 +143,8 @@ def _listened(found: "TestSet", version: Version, folder: Path, jobs: int, fresh
         if audio <= known.keys():
             return Listened(version.name, fingerprint, {each: known[each] for each in audio})
     with reached(version) as (told, transcribe), _progress(version.name, len(audio)) as on_done:
-        kept = HeardFile(folder, told) if told and not fresh else None
-        heard = recognise(found.utterances, transcribe, kept, jobs, on_done)
+        kept = HeardFile(folder, told) if told else None
+        heard = recognise(found.utterances, transcribe, kept, jobs, on_done, fresh)
     if all(each.error is not None for each in heard.values()):
         first = next(iter(heard.values())).error
         raise UnavailableError(f"version {version.name} gave no text at all: {first}")
@@ -162,10 +167,20 @@ def _progress(name: str, total: int) -> "Iterator[Any]":
 
 
 def _default_report(name: str, versions: list[str]) -> Path:
-    return Path(f"huidu-eval-{'-'.join([name, *versions])[:100]}.html")
+    # Names of files have at most 255 bytes, of which a Chinese character takes three.
+    return Path(f"huidu-eval-{'-'.join([name, *versions])[:70]}.html")
 
 
-def _write(result: dict[str, Any], path: Path, language: str) -> Path:
+def _writable(path: Path) -> Path:
+    """Refuses, before hours of recognition, what could not be written after them."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InvalidError(f"--report {path}; accepted: a name that ends in .html (CSV and JSON are written beside it)")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InvalidError(f"the report {path} cannot be written; accepted: a file in a folder that exists")
+    return path
+
+
+def _write(result: dict[str, Any], path: Path, language: str) -> None:
     """The report, and beside it the same as CSV and JSON."""
     from huidu.adapters.report.html import write_report
     from huidu.adapters.report.hypotheses_csv import write_csv
@@ -176,7 +191,6 @@ def _write(result: dict[str, Any], path: Path, language: str) -> Path:
         path.with_suffix(".json").write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
     except OSError as error:
         raise InvalidError(f"the report {path} cannot be written ({error.strerror}); accepted: --report FILE") from None
-    return path
 
 
 def _status(verdicts: list[str]) -> int:
@@ -187,11 +201,11 @@ def _status(verdicts: list[str]) -> int:
 
 # ------------------------------------------------------------------ for people
 
-_WORDS = {"worse": "WORSE", "not_worse": "not worse", "undecided": "undecided"}
+VERDICTS = {"worse": "WORSE", "not_worse": "not worse", "undecided": "undecided"}
 _MEASURES = {"cer": "CER", "numerals": "numerals error"}
 
 
-def _text(result: dict[str, Any], report: Path | None) -> str:
+def _text(result: dict[str, Any]) -> str:
     about = result["set"]
     minutes = about["audio_seconds"] / 60
     lines = [
@@ -212,18 +226,18 @@ def _text(result: dict[str, Any], report: Path | None) -> str:
         measured = [(name, metric) for name, metric in comparison["metrics"].items() if metric]
         # What moved most comes first.
         measured.sort(key=lambda item: -abs(item[1]["difference"]))
-        lines += ["", f"{comparison['version']} against {comparison['baseline']}: {_WORDS[comparison['verdict']]}"]
+        lines += ["", f"{comparison['version']} against {comparison['baseline']}: {VERDICTS[comparison['verdict']]}"]
         lines += [f"  {_MEASURES[name]}: {_measured(metric)}" for name, metric in measured]
         lines += _worst(comparison)
-    return "\n".join([*lines, *([f"\nreport: {report}"] if report else [])])
+    return "\n".join(lines)
 
 
 def _measured(metric: dict[str, Any]) -> str:
-    said = f"{metric['baseline']:.2%} -> {metric['candidate']:.2%}, {_points(metric['difference'])}"
+    said = f"{metric['baseline']:.2%} -> {metric['candidate']:.2%}, {points(metric['difference'])}"
     if metric["low"] is None:
-        return f"{said}; one speaker tells nothing about others: {_WORDS[metric['verdict']]}"
-    word = "better" if metric["high"] < 0 else _WORDS[metric["verdict"]]
-    said += f" (95 %: {_points(metric['low'])} to {_points(metric['high'])}): {word}"
+        return f"{said}; one speaker tells nothing about others: {VERDICTS[metric['verdict']]}"
+    word = "better" if metric["high"] < 0 else VERDICTS[metric["verdict"]]
+    said += f" (95 %: {points(metric['low'])} to {points(metric['high'])}): {word}"
     if metric["verdict"] == "undecided":
         more = metric["more_utterances"]
         said += f"; about {more} more utterances would decide" if more else "; more of the same would not decide"
@@ -235,7 +249,7 @@ def _worst(comparison: dict[str, Any]) -> list[str]:
     lines = []
     if worst:
         measure = _MEASURES[worst["metric"]]
-        lines.append(f"  worst category: {worst['name']}, {measure} {_points(worst['difference'])}")
+        lines.append(f"  worst category: {worst['name']}, {measure} {points(worst['difference'])}")
     if comparison["phrases"]:
         first = comparison["phrases"][0]
         lines.append(
@@ -244,5 +258,5 @@ def _worst(comparison: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _points(difference: float) -> str:
+def points(difference: float) -> str:
     return f"{difference * 100:+.2f} pp"

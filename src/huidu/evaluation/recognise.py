@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from huidu.core.errors import UnavailableError
 from huidu.core.testset import Utterance
@@ -17,33 +17,34 @@ def recognise(
     kept: HeardFile | None,
     jobs: int,
     on_done: Callable[[Utterance, Heard], None],
+    fresh: bool = False,
 ) -> dict[str, Heard]:
-    """What was heard in each recording, by its hash; those that `kept` knows are not recognised again.
+    """What was heard in each recording, by its hash; those that `kept` knows are not recognised again, unless `fresh`.
 
     `jobs` requests run at a time: one tells the latency of an idle service, more are faster. `transcribe` raises
     `UnavailableError` for a recording of which there is no text, which counts as heard nothing; other errors end it.
     """
-    known = kept.read() if kept else {}
+    known = kept.read() if kept and not fresh else {}
     by_audio = {utterance.audio_sha256: utterance for utterance in utterances}
     found = {audio: known[audio] for audio in by_audio if audio in known}
     for audio, heard in found.items():
         on_done(by_audio[audio], heard)
 
-    def one(utterance: Utterance) -> tuple[Utterance, Heard]:
-        return utterance, _heard(utterance, transcribe)
-
     with ThreadPoolExecutor(jobs) as pool:
+        asked = {pool.submit(_heard, by_audio[audio], transcribe): audio for audio in by_audio if audio not in found}
         try:
-            for utterance, heard in pool.map(one, (by_audio[audio] for audio in by_audio if audio not in found)):
+            # Each is kept as it ends, so that a long one holds up none.
+            for done in as_completed(asked):
+                audio, heard = asked[done], done.result()
                 if kept:
-                    kept.add(utterance.audio_sha256, heard)
-                found[utterance.audio_sha256] = heard
-                on_done(utterance, heard)
+                    kept.add(audio, heard)
+                found[audio] = heard
+                on_done(by_audio[audio], heard)
         except BaseException:
-            # Whoever interrupts does not want to wait for what has not begun.
+            # Whoever interrupts waits for what is under way, not for what has not begun.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return found
+    return {audio: found[audio] for audio in by_audio}
 
 
 def _heard(utterance: Utterance, transcribe: Transcribe) -> Heard:

@@ -36,12 +36,13 @@ class Service:
 
 @settings(deadline=None, max_examples=50)
 @given(audio=st.lists(st.sampled_from("abcdef"), max_size=12), jobs=st.integers(1, 4))
-def test_each_audio_is_recognised_once_and_told_in_order(audio: list[str], jobs: int) -> None:
+def test_each_audio_is_recognised_once_and_found_in_order(audio: list[str], jobs: int) -> None:
     service, done = Service(), list[str]()
     found = recognise(utterances(audio), service, None, jobs, lambda one, _: done.append(one.audio_sha256))
     assert texts(found) == {each: f"text of {each}" for each in audio}
     assert sorted(service.asked) == sorted(set(audio))
-    assert done == list(found) == list(dict.fromkeys(audio))
+    assert sorted(done) == sorted(set(audio))
+    assert list(found) == list(dict.fromkeys(audio))
     assert all(heard.latency_ms is not None and heard.latency_ms >= 0 for heard in found.values())
 
 
@@ -108,3 +109,25 @@ def test_what_no_file_takes_is_replaced(tmp_path: Path) -> None:
     found = recognise(utterances("abcd"), lambda _: next(given), HeardFile(tmp_path, "one"), 1, lambda *_: None)
     assert list(texts(found).values()) == ["😀", "half \ufffd.", "\ufffd你", "\ufeff\0a\u2028"]
     assert HeardFile(tmp_path, "one").read() == found
+
+
+def test_a_long_recording_holds_up_none(tmp_path: Path) -> None:
+    kept, others = HeardFile(tmp_path, "one"), threading.Event()
+
+    def service(utterance: Utterance) -> str:
+        # Ends only once all others are kept.
+        assert utterance.audio_sha256 != "a" or others.wait(30)
+        return "x"
+
+    def on_done(*_: object) -> None:
+        if len(kept.read()) == 4:
+            others.set()
+
+    assert len(recognise(utterances("abcde"), service, kept, 2, on_done)) == 5
+
+
+def test_a_fresh_run_hears_all_again_and_keeps_it(tmp_path: Path) -> None:
+    kept = HeardFile(tmp_path, "one")
+    kept.add("a", Heard("old", 1.0))
+    assert texts(recognise(utterances("a"), Service(), kept, 1, lambda *_: None, fresh=True)) == {"a": "text of a"}
+    assert texts(kept.read()) == {"a": "text of a"}

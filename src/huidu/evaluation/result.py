@@ -230,9 +230,9 @@ def _metric(
         return None
     interval = paired_interval(sizes, before, after, CONFIDENCE)
     return {
-        "baseline": round(float(before.sum() / sizes.sum()), 6),
-        "candidate": round(float(after.sum() / sizes.sum()), 6),
-        "difference": round(interval.difference, 6),
+        "baseline": float(before.sum() / sizes.sum()),
+        "candidate": float(after.sum() / sizes.sum()),
+        "difference": interval.difference,
         "low": _finite(interval.low),
         "high": _finite(interval.high),
         "confidence": interval.confidence,
@@ -245,7 +245,7 @@ def _metric(
 
 
 def _finite(bound: float) -> float | None:
-    return round(bound, 6) if isfinite(bound) else None
+    return bound if isfinite(bound) else None
 
 
 def _mapsswe(baseline: _Scored, candidate: _Scored) -> dict[str, Any] | None:
@@ -255,8 +255,8 @@ def _mapsswe(baseline: _Scored, candidate: _Scored) -> dict[str, Any] | None:
     better = None if test.p >= 1 - CONFIDENCE else (baseline.name if test.z < 0 else candidate.name)
     return {
         "segments": test.segments,
-        "mean": round(test.mean, 6),
-        "z": round(test.z, 4),
+        "mean": test.mean,
+        "z": test.z,
         "p": test.p,
         "better": better,
     }

@@ -8,7 +8,6 @@ from enum import StrEnum
 from huidu.core.testset import Problem, SetError, id_fault, shown
 
 _TRN = re.compile(r"(?P<text>.*)\((?P<id>[^()\s]+)\)\s*", re.DOTALL)
-_HEADER = ["id", "text"]
 
 
 class Format(StrEnum):
@@ -51,8 +50,12 @@ def texts(name: str, content: bytes, form: Format) -> dict[str, str]:
     problems: list[Problem] = []
     found: dict[str, str] = {}
     first: dict[str, int] = {}
+    header: list[str] | None = None
     for number, line in _lines(name, content, problems):
-        read = _read(line, number, form)
+        if form is Format.TSV and number == 1 and {"id", "text"} <= set(columns := line.split("\t")):
+            header = columns
+            continue
+        read = _read(line, number, form, header)
         where = f"{name}:{number}"
         if read is None:
             continue
@@ -85,14 +88,22 @@ def _lines(name: str, content: bytes, problems: list[Problem]) -> Iterator[tuple
             )
 
 
-def _read(line: str, number: int, form: Format) -> tuple[str, str] | str | None:
-    """Id and text of a line, what is wrong with it, or None for a line that holds nothing."""
+def _read(line: str, number: int, form: Format, header: list[str] | None) -> tuple[str, str] | str | None:
+    """Id and text of a line, what is wrong with it, or None for a line that holds nothing.
+
+    A table may have more columns than these two: then its header says which are meant.
+    """
     match form:
         case Format.TXT:
             return str(number), line
         case Format.TSV:
-            if not line.strip() or (number == 1 and line.split("\t") == _HEADER):
+            if not line.strip():
                 return None
+            if header is not None:
+                fields = line.split("\t", len(header) - 1)
+                if len(fields) == len(header):
+                    return fields[header.index("id")], fields[header.index("text")]
+                return f"{len(fields)} fields in '{shown(line)}'; accepted: {len(header)}, as its header has"
             name, tab, text = line.partition("\t")
             return (name, text) if tab else f"no tab in '{shown(line)}'; accepted: id, tab, text"
         case Format.TRN:

@@ -116,3 +116,11 @@ def test_pairs_are_those_of_the_references(references: dict[str, str], hypothese
 def test_an_empty_hypothesis_is_not_missing() -> None:
     assert paired({"a": "x", "b": "y"}, {"a": "", "c": "z"}) == Paired(("a", "b"), ("x", "y"), ("", None), ("c",))
     assert paired({"a": "x"}, {"a": ""}).missing == ()
+
+
+def test_a_table_of_more_columns_is_read_by_its_header() -> None:
+    table = b"id\taudio\ttext\tspeaker\nu1\ta.wav\thello world\tx\n"
+    assert texts("f", table, Format.TSV) == {"u1": "hello world"}
+    assert problems(table + b"u2\tb.wav\n", Format.TSV) == [
+        "f:3: 2 fields in 'u2\\tb.wav'; accepted: 4, as its header has"
+    ]

@@ -35,8 +35,8 @@ class Child:
 
 
 @contextmanager
-def child_instance(version: Version) -> Iterator[Child]:
-    """Runs a version beside whatever runs already, until the block ends.
+def child_instance(version: Version, fingerprint: str) -> Iterator[Child]:
+    """Runs a version beside whatever runs already, until the block ends; `fingerprint` is what it must say of itself.
 
     What it records goes to a folder that is deleted in the end. Raises `UnavailableError` with the last thing that
     the process said when it does not become ready.
@@ -49,6 +49,9 @@ def child_instance(version: Version) -> Iterator[Child]:
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_end_with_parent)
         try:
             _await_ready(process, version, address, log)
+            # Another may have taken the port in the meantime: its texts must not be taken for this version's.
+            if process.poll() is not None or HttpInstance().fingerprint(address) != fingerprint:
+                raise UnavailableError(f"something else answers at {address}, not version {version.name}; run it again")
             yield Child(address, process.poll)
         finally:
             process.terminate()

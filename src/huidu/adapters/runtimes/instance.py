@@ -53,9 +53,12 @@ class HttpInstance:
                     timeout=timeout_seconds,
                 )
             answer.raise_for_status()
-            return str(answer.json()["text"])
-        except (httpx.HTTPError, ValueError, KeyError) as error:
+            text = answer.json()["text"]
+        except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
             raise UnavailableError(f"{address} gave no transcript of {audio.name}: {error}") from error
+        if not isinstance(text, str):
+            raise UnavailableError(f"{address} gave no transcript of {audio.name}: its text is {type(text).__name__}")
+        return text
 
     def fingerprint(self, address: str) -> str | None:
         """What an instance of Huidu says it decodes with; None for a service of another make."""

@@ -9,7 +9,7 @@ from huidu.core.testset import shown
 
 _COMMENT = ";;"
 _TRN = re.compile(r"(.*)\(([^()]+)\)\s*")
-_STM = re.compile(r"\s*(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+<[^<>\s]*,[^<>\s]*>)?(?:\s+(.*))?")
+_STM = re.compile(r"\s*(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+<[^<>\s]*>)?(?:\s+(.*))?")
 _NOT_SCORED = "IGNORE_TIME_SEGMENT_IN_SCORING"
 
 
@@ -65,7 +65,7 @@ def _segment(where: str, parts: re.Match[str], named: dict[str, list[Path]], fou
     if not 0 <= span[0] < span[1] < math.inf:
         found.refuse(where, f"read the times {shown(begin)} and {shown(end)}; accepted: seconds, the begin first")
         return None
-    if text.strip() == _NOT_SCORED:
+    if text.strip().upper() == _NOT_SCORED:
         found.refuse(where, f"the file {shown(name)} is not to be scored ({_NOT_SCORED}); accepted: a reference")
         return None
     audio = audio_of(name, named, where, found)

@@ -37,7 +37,8 @@ def read_test_set(path: Path, name: str | None = None) -> TestSet:
         at = error.filename or path
         raise InvalidError(f"{quoted(at)} cannot be read ({error.strerror}); accepted: a readable test set") from error
     if not found.drafts and not found.problems:
-        found.refuse(path, "the test set is empty; accepted: at least one utterance")
+        remarks = "".join(f" ({warning.what})" for warning in found.warnings)
+        found.refuse(path, f"the test set is empty{remarks}; accepted: at least one utterance")
     if found.problems:
         raise SetError(quoted(path), found.problems)
     whole = path.resolve()

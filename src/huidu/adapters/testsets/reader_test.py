@@ -464,3 +464,9 @@ def try_to_read(path: Path) -> None:
         said = ""
         assert isinstance(found, TestSet)
     assert said.isprintable()
+
+
+def test_one_word_labels_of_stm_are_no_text(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000), 16000)
+    (tmp_path / "ref.stm").write_text("a 1 spk 0 0.5 <NA> hello there\n")
+    assert [one.text for one in read_test_set(tmp_path / "ref.stm").utterances] == ["hello there"]

@@ -44,7 +44,7 @@ class Counts:
             "insertions": self.insertions,
             "hits": self.hits,
             "reference": self.reference,
-            "rate": round(self.rate, 6),
+            "rate": self.rate,
         }
 
 

@@ -23,7 +23,7 @@ class ErrorCounts:
         return error_rate(self.errors, self.reference)
 
     def to_json(self) -> dict[str, int | float]:
-        return {"reference": self.reference, "wrong": self.errors, "rate": round(self.rate, 6)}
+        return {"reference": self.reference, "wrong": self.errors, "rate": self.rate}
 
 
 def character_errors(reference: str, hypothesis: str) -> ErrorCounts:

@@ -20,7 +20,8 @@ from huidu.core.text.numerals import numerals
 # Rises whenever any text comes out differently: rates of two versions of it are not comparable.
 VERSION = "1"
 
-_TAG = re.compile(r"<[^<>\s]{1,40}>|\[[^\[\]\s]{1,40}\]")
+# A word or a few, such as <noise>, </b>, [background noise], <噪音>; not what stands between two comparisons.
+_TAG = re.compile(r"<[/|]?[^\W\d][\w |-]{0,40}>|\[[/|]?[^\W\d][\w |-]{0,40}\]")
 _HAN = "\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 # Chinese bounds a foreign word without a blank, which \b does not know.
 _PART_OF_WORD = rf"[^\W{_HAN}]"

@@ -18,7 +18,8 @@ from huidu.core.text.itn.guard import MASK, masked
 from huidu.core.text.itn.numbers import CHARACTERS, READABLE, cardinal, reading
 from huidu.core.text.itn.units import CLASSIFIER, POINTS
 
-_WIDTH = str.maketrans("０１２３４５６７８９％．，：／－", "0123456789%.,:/-")
+# Full-width digits and signs, the mathematician's minus, and the traditional forms of what numbers are made with.
+_WIDTH = str.maketrans("０１２３４５６７８９％．，：／－−萬億兩點個塊號負鐘時", "0123456789%.,:/--万亿两点个块号负钟时")
 _N = "[0-9]"
 _SCALE = "(?:万亿|[百千]?[万亿]|百|千(?![克瓦卡赫帕伏]))"
 _VALUE = f"(?:{_N}{{1,3}}(?:,{_N}{{3}})+(?![0-9])|{_N}+)(?:\\.{_N}+)?"

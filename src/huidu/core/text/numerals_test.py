@@ -157,3 +157,7 @@ def test_numerals_are_in_order_and_disjoint(said: str) -> None:
 
 def test_a_one_of_digit_strings_that_stands_alone_is_a_one() -> None:
     assert [numeral.key for numeral in numerals("幺")] == ["1"]
+
+
+def test_traditional_characters_and_the_mathematicians_minus_are_read() -> None:
+    assert [numeral.key for numeral in numerals("一萬兩千元，三點半，−5度")] == ["12000", "3:30", "-5"]

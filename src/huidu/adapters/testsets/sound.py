@@ -15,6 +15,8 @@ _FORMATS = frozenset({"WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "MP3"})
 # Their heads promise a length: whether it is there shows at the end.
 _PROMISING = frozenset({"FLAC", "MP3"})
 # Sizes from here on are what encoders write that stream and do not know the size yet.
+# No writer puts so many parts before the sound; zeros would be read as parts without an end.
+_MOST_CHUNKS = 1000
 _UNKNOWN_SIZE = 0x7FFF_0000
 _OGG_HEAD_BYTES = 27
 _OGG_PAGE_BYTES = _OGG_HEAD_BYTES + 255 + 255 * 255
@@ -73,7 +75,10 @@ def _wav_is_cut(file: FileIO, size_bytes: int) -> bool:
     head = file.read(12)
     if head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return False
-    while len(chunk := file.read(8)) == 8:
+    for _ in range(_MOST_CHUNKS):
+        chunk = file.read(8)
+        if len(chunk) < 8:
+            break
         end = file.tell() + int.from_bytes(chunk[4:], "little")
         if chunk[:4] == b"data":
             return size_bytes < end and end - file.tell() < _UNKNOWN_SIZE

@@ -14,9 +14,9 @@ ACCEPTED = "WAV, FLAC, OGG, Opus or MP3"
 _FORMATS = frozenset({"WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "MP3"})
 # Their heads promise a length: whether it is there shows at the end.
 _PROMISING = frozenset({"FLAC", "MP3"})
-# Sizes from here on are what encoders write that stream and do not know the size yet.
 # No writer puts so many parts before the sound; zeros would be read as parts without an end.
 _MOST_CHUNKS = 1000
+# Sizes from here on are what encoders write that stream and do not know the size yet.
 _UNKNOWN_SIZE = 0x7FFF_0000
 _OGG_HEAD_BYTES = 27
 _OGG_PAGE_BYTES = _OGG_HEAD_BYTES + 255 + 255 * 255

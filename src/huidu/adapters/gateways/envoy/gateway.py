@@ -194,6 +194,9 @@ class EnvoyGateway(FileGateway):
 
         def answered() -> bool:
             nonlocal now
+            if self._folder.version(watched) == version:
+                now = Told(version, before.refusals)
+                return True
             now = self._folder.told(watched)
             return now is None or now.version == version or now.refusals != before.refusals
 

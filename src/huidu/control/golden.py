@@ -36,7 +36,7 @@ class GoldenRun:
     def start(self, stable: str, candidate: str, done: frozenset[str]) -> None:
         """Begins with what is not done yet. `stable` and `candidate` are addresses."""
         missing = [utterance for utterance in self._utterances if utterance.id not in done]
-        self._thread = threading.Thread(target=self._run, args=(missing, stable, candidate), daemon=True)
+        self._thread = threading.Thread(target=self._told, args=(missing, stable, candidate), daemon=True)
         self._thread.start()
 
     def rows(self) -> tuple[Row, ...]:
@@ -47,6 +47,14 @@ class GoldenRun:
 
     def stop(self) -> None:
         self._stop.set()
+
+    def _told(self, utterances: list[Utterance], stable: str, candidate: str) -> None:
+        """Runs; a bug keeps its traceback, but the stage must not wait for ever for rows that nobody makes."""
+        try:
+            self._run(utterances, stable, candidate)
+        except Exception as error:
+            self.failure = f"the golden set's run broke off: {type(error).__name__}: {error}"
+            raise
 
     def _run(self, utterances: list[Utterance], stable: str, candidate: str) -> None:
         for utterance in utterances:

@@ -77,6 +77,15 @@ def test_a_stable_version_that_never_answers_ends_the_run_with_its_reason(monkey
     assert run.failure == "the stable version gave no transcript of 号0 in 20 tries"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_run_that_breaks_off_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huidu.control.golden.golden_row", lambda *_: 1 / 0)
+    run = GoldenRun(1, utterances(1), Instance(0), Clock())
+    run.start("stable", "candidate", frozenset())
+    assert gathered(run) == []
+    assert run.failure == "the golden set's run broke off: ZeroDivisionError: division by zero"
+
+
 def test_two_versions_are_admitted_only_when_both_and_the_reserve_fit() -> None:
     admit("v2", 400, 100, 500, 1000)
     with pytest.raises(RefusedError, match=r"v2 is not admitted.*accepted"):

@@ -14,6 +14,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from huidu.core.text.numerals import numerals
 
@@ -86,7 +87,7 @@ def _simplified(text: str) -> str:
 
 
 @cache
-def _to_simplified():  # type: ignore[no-untyped-def]
+def _to_simplified() -> Any:
     # Its tables take 30 ms and some megabytes to load, and few ask for them.
     from opencc import OpenCC
 

@@ -46,8 +46,13 @@ local function bucket(salt, user)
   return min(9999, floor(((murmur2(salt .. ":" .. user) + 1) * 10000 - 1) / 4294967295))
 end
 
+-- 64 bits of a keyed hash of a text, as 16 hexadecimal digits.
+local function keyed_hash(secret, text)
+  return format("%08x%08x", murmur2(secret .. ":a:" .. text), murmur2(secret .. ":b:" .. text))
+end
+
 local function unit(secret, user)
-  return format("%08x%08x", murmur2(secret .. ":a:" .. user), murmur2(secret .. ":b:" .. user))
+  return keyed_hash(secret, user)
 end
 
 local function blank(c) return c == SPACE or c == TAB end
@@ -288,7 +293,7 @@ end
 
 -- The id that a user is given to keep: made of the request's, which is logged, and not to be guessed from it.
 local function minted(secret, request_id)
-  return unit(secret, "new:1:" .. request_id) .. unit(secret, "new:2:" .. request_id)
+  return keyed_hash(secret, "new:1:" .. request_id) .. keyed_hash(secret, "new:2:" .. request_id)
 end
 
 local function user_of(policy, host, handle, seen, request_id)

@@ -5,6 +5,7 @@ So a version that is down never sends its users to the stable version unbounded:
 second attempts are counted (`max_retries`).
 """
 
+import json
 from ipaddress import ip_address
 
 from huidu.adapters.gateways.envoy.shapes import Json, typed
@@ -146,7 +147,8 @@ def _socket(host: str, ca: str) -> Json:
 
 def _endpoint(upstream: Upstream, address: str) -> Json:
     host, port = _host_port(address)
-    metadata: Json = {"huidu": {"version": upstream.version}}
+    # As the log writes it.
+    metadata: Json = {"huidu": {"served_by": json.dumps(upstream.version)}}
     if upstream.tls:
         metadata["envoy.transport_socket_match"] = {"host": host}
     return {

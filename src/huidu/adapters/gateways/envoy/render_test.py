@@ -66,6 +66,12 @@ def test_a_candidate_is_routed_to_only_in_a_serving_stage_and_only_by_rule(route
     assert last["match"] == {"prefix": "/", "headers": []}
 
 
+@pytest.mark.parametrize(("stable", "kept_bytes"), [("v1", 4096), ("v2", PLACE.retry_body_bytes)])
+def test_bodies_are_kept_for_a_stable_version_that_has_another_address(stable: str, kept_bytes: int) -> None:
+    *_, last = routes_of(route_configuration(Routes(1, stable, UPSTREAMS), PLACE, "s"))
+    assert last["request_body_buffer_limit"] == kept_bytes
+
+
 @given(some_routes)
 def test_a_candidates_second_try_is_the_stable_version_and_their_number_is_bounded(routes: Routes) -> None:
     for other in ("v2", "v-3.1"):
@@ -131,8 +137,8 @@ def test_cookies_are_for_secure_pages_where_the_gateway_speaks_tls() -> None:
 
 def test_the_bootstrap_holds_nothing_that_changes_with_routes_and_no_secret() -> None:
     text = json.dumps(bootstrap(PLACE, FILES))
-    assert "secret_configs" not in text
-    assert "inline_string" not in text
+    for name in ("secret_configs", "source_code", "jwks", "private_key"):
+        assert name not in text
 
 
 @pytest.mark.parametrize(

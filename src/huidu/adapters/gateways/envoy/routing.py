@@ -1,11 +1,12 @@
 """Who goes where: the routes of one generation, with the policy that the filter reads (`filter.lua`)."""
 
+import json
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from huidu.adapters.gateways.envoy.clusters import fallback_cluster, version_cluster
-from huidu.adapters.gateways.envoy.shapes import Json, typed
+from huidu.adapters.gateways.envoy.shapes import Json, header, typed
 from huidu.adapters.gateways.place import Place
 from huidu.adapters.gateways.policy import policy_json, policy_source
 from huidu.core.audience import UID_COOKIE, Rule
@@ -15,11 +16,11 @@ ROUTES_NAME = "huidu"
 LUA_FILTER = "envoy.filters.http.lua"
 
 _COOKIE_SECONDS = 365 * 86_400
-# What is sent to the stable version again is only what met a kept connection as it closed; keeping more for that
-# would cost every upload a copy of itself.
-_KEPT_FOR_STABLE = 64 * 1024
+# Where the stable version has one address, all that is sent there again is what met a kept connection as it closed:
+# keeping more for that would cost every upload a copy of itself.
+_KEPT_FOR_ONE_ADDRESS = 4 * 1024
 _GREATEST_LENGTH = 2**63 - 1
-# The filter sets it as its last act, so that a request for which it failed lands on the stable version.
+# The filter sets it at its end, so that a request for which it failed lands on the stable version.
 RULE_HEADER = "x-huidu-rule"
 
 
@@ -30,8 +31,8 @@ def route_configuration(routes: Routes, place: Place, secret: str) -> Json:
         # A route to nowhere would be accepted otherwise, and answer 503 to everyone.
         validate_clusters=True,
         response_headers_to_add=[
-            _header("x-huidu-generation", str(routes.generation)),
-            _header("set-cookie", "%DYNAMIC_METADATA(huidu:request:cookie)%", "APPEND_IF_EXISTS_OR_ADD"),
+            header("x-huidu-generation", str(routes.generation)),
+            header("set-cookie", "%DYNAMIC_METADATA(huidu:cookie)%", "APPEND_IF_EXISTS_OR_ADD"),
         ],
         virtual_hosts=[
             {
@@ -49,9 +50,15 @@ def _policy(routes: Routes, place: Place, secret: str) -> Json:
     """The program that decides, with the policy written into it: so it need not be looked up by each request."""
     secure = "; Secure" if place.tls else ""
     tail = f"; Path=/; Max-Age={_COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}"
-    values = (policy_json(routes, secret, place.trusted_proxies), f"{UID_COOKIE}=", tail)
-    head = f"local POLICY, COOKIE_HEAD, COOKIE_TAIL = {', '.join(map(lua_literal, values))}\n"
+    values = (policy_json(routes, secret, place.trusted_proxies), _log_head(routes), f"{UID_COOKIE}=", tail)
+    head = f"local POLICY, LOG_HEAD, COOKIE_HEAD, COOKIE_TAIL = {', '.join(map(lua_literal, values))}\n"
     return typed("extensions.filters.http.lua.v3.LuaPerRoute", source_code={"inline_string": head + _program()})
+
+
+def _log_head(routes: Routes) -> str:
+    """What each log line of this generation has in common, up to its time."""
+    common = {"release": routes.release, "generation": routes.generation, "share_bp": routes.share_bp}
+    return json.dumps(common, separators=(",", ":"))[1:-1] + ',"time":'
 
 
 @cache
@@ -90,7 +97,9 @@ def _routes(routes: Routes, place: Place) -> list[Json]:
             action = {"cluster": cluster, **_fallback(place)}
             served += _route(routes, place, routes.candidate, chosen, action, place.retry_body_bytes)
     stable = {"cluster": version_cluster(routes.stable), **_second_try()}
-    return served + _route(routes, place, routes.stable, [], stable, min(place.retry_body_bytes, _KEPT_FOR_STABLE))
+    several = any(up.version == routes.stable and len(up.addresses) > 1 for up in routes.upstreams)
+    kept_bytes = place.retry_body_bytes if several else min(place.retry_body_bytes, _KEPT_FOR_ONE_ADDRESS)
+    return served + _route(routes, place, routes.stable, [], stable, kept_bytes)
 
 
 def _route(
@@ -100,27 +109,22 @@ def _route(
 
     Both bear the version's name, which the log shows. Of a body `kept_bytes` are kept for a second try.
     """
-    log: Json = {"generation": routes.generation, "share_bp": routes.share_bp}
-    # Here and not by the connection manager, which adds it before the policy reads what proxies said.
-    peer = "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"
-    added = [_header("x-forwarded-for", peer, "APPEND_IF_EXISTS_OR_ADD")]
+    common: Json = {"name": version}
     if routes.release is not None:
-        log["release"] = routes.release
-        added.append(_header("x-huidu-release", str(routes.release)))
-    common: Json = {"name": version, "metadata": {"filter_metadata": {"huidu": log}}}
+        common["request_headers_to_add"] = [header("x-huidu-release", str(routes.release))]
     beyond = {"start": place.max_upload_bytes + 1, "end": _GREATEST_LENGTH}
     too_large = {"name": "content-length", "range_match": beyond}
     refusal = f"the upload is larger than {place.max_upload_bytes} bytes; accepted: up to that"
     return [
         common
         | {
-            "match": {"prefix": "/", "headers": [too_large, *headers]},
+            # The rule first: it is the cheaper to compare, and most often another.
+            "match": {"prefix": "/", "headers": [*headers, too_large]},
             "direct_response": {"status": 413, "body": {"inline_string": refusal}},
         },
         common
         | {
             "match": {"prefix": "/", "headers": headers},
-            "request_headers_to_add": added,
             "request_body_buffer_limit": kept_bytes,
             "route": {"timeout": "0s", **action},
         },
@@ -161,7 +165,3 @@ def _second_try() -> Json:
             "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.005s"},
         }
     }
-
-
-def _header(key: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> Json:
-    return {"header": {"key": key, "value": value}, "append_action": action}

@@ -25,3 +25,8 @@ def watched_file(folder: str, name: str) -> Json:
     """Where Envoy reads a discovery response, again after each rename in its folder."""
     source = {"path": f"{folder}/{name}", "watched_directory": {"path": folder}}
     return {"resource_api_version": "V3", "path_config_source": source}
+
+
+def header(key: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> Json:
+    """A header that is set or, by another action, appended."""
+    return {"header": {"key": key, "value": value}, "append_action": action}

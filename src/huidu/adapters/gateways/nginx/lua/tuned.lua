@@ -42,17 +42,17 @@ end
 
 local hashes, digits = ffi.new("uint32_t[2]"), ffi.new("unsigned char[16]")
 
-unit = function(secret, user)
+keyed_hash = function(secret, text)
   local prefixes = keyed[secret]
   if not prefixes then
     prefixes = { secret .. ":a:", secret .. ":b:" }
     keyed = { [secret] = prefixes }
   end
-  hashes[0] = bit.bswap(tobit(hash_of(prefixes[1], user)))
-  hashes[1] = bit.bswap(tobit(hash_of(prefixes[2], user)))
+  hashes[0] = bit.bswap(tobit(hash_of(prefixes[1], text)))
+  hashes[1] = bit.bswap(tobit(hash_of(prefixes[2], text)))
   C.ngx_hex_dump(digits, ffi.cast("unsigned char *", hashes), 8)
-  local text = ffi.string(digits, 16)
-  return text
+  local hash = ffi.string(digits, 16)
+  return hash
 end
 
 local any_has_cookie = has_cookie

@@ -76,14 +76,15 @@ server {{ listen 127.0.0.1:{port} backlog=4096;
   location /upload {{ content_by_lua_block {{ ngx.req.read_body() ngx.print("ok\\n") }} }} }}
 """
 LOG = (
-    '\'{"time":$msec,"request_id":"$request_id","version":"v1","served_by":"v1","generation":1,"rule":"none",'
-    '"unit":null,"attempts":1,"status":$status,"ms":$request_time,"audio_seconds":null}\''
+    '\'{"time":$msec,"request_id":"$request_id","release":7,"version":"v1","served_by":"v1","generation":1,'
+    '"rule":"none","unit":null,"unit_kind":"none","bucket":0,"share_bp":0,"attempts":1,"status":$status,'
+    '"ms":$request_time,"audio_seconds":null}\''
 )
 PROXY = """
 log_format huidu escape=none {log};
-access_log {folder}/access.jsonl huidu buffer=64k flush=200ms;
 upstream backend {{ server 127.0.0.1:{backend}; keepalive 64; keepalive_requests 1000000000; }}
 server {{ listen 127.0.0.1:{port} backlog=4096;
+  access_log {folder}/access.jsonl huidu buffer=64k flush=200ms;
   location / {{ proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection "";
     proxy_set_header Host $http_host; }} }}
 """
@@ -138,11 +139,15 @@ def hand_written_envoy(folder: Path, port: int, backend: int) -> Path:
     log = {
         "time": "%START_TIME(%s.%3f)%",
         "request_id": "%REQ(X-REQUEST-ID)%",
+        "release": 7,
         "version": "v1",
         "served_by": "%UPSTREAM_CLUSTER%",
         "generation": 1,
         "rule": "none",
         "unit": "%REQ(X-UNIT)%",
+        "unit_kind": "none",
+        "bucket": 0,
+        "share_bp": 0,
         "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
         "status": "%RESPONSE_CODE%",
         "ms": "%DURATION%",

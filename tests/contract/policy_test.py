@@ -26,8 +26,13 @@ local host = {
   peer = function(h) return h.peer end,
   claims = function(h) return h.claims end,
   volunteer = function(h) return h.volunteer end,
+  request_id = function(h) return h.request_id end,
 }
-return compile, function(policy, h, now, uid) return decide(policy, host, h, now, uid) end, packed_address, bucket, unit
+local function decided(policy, h, now)
+  local rule, to_candidate, drawn, kind, user = decide(policy, host, h, now)
+  return rule, to_candidate, drawn.unit, kind, drawn.bucket, user
+end
+return compile, decided, packed_address, bucket, unit
 """
 
 
@@ -60,11 +65,14 @@ def _in_lua(drawn: Drawn, sent: Sent, routes: Routes, peer: str, uid: str) -> tu
         "peer": peer,
         "claims": dict(meaning.claims),
         "volunteer": meaning.volunteer,
+        "request_id": uid,
     }
     if sent.values("cookie"):
         handle["cookies"] = ";".join(sent.values("cookie"))
     policy = LUA.compile(LUA.value(json.loads(json.dumps(policy_json(routes, SECRET, TRUSTED)))))
-    found = LUA.decide(policy, LUA.value(handle), NOW, uid.encode())
+    found = LUA.decide(policy, LUA.value(handle), NOW)
+    # Whoever comes again is told the same.
+    assert LUA.decide(policy, LUA.value(handle), NOW) == found
     return tuple(each.decode() if isinstance(each, bytes) else each for each in found)
 
 

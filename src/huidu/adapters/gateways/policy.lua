@@ -6,6 +6,7 @@
 --   peer(handle)           the address of who connected, without port
 --   claims(handle, cookies)  the claims of the first valid token as a table, or nil; given what `cookies` returned
 --   volunteer(handle)      whether a valid cookie of a volunteer came along
+--   request_id(handle)     the id that the gateway gave the request
 -- Each is called only when the policy needs it.
 
 local bit = require("bit")
@@ -296,7 +297,7 @@ local function minted(secret, request_id)
   return keyed_hash(secret, "new:1:" .. request_id) .. keyed_hash(secret, "new:2:" .. request_id)
 end
 
-local function user_of(policy, host, handle, seen, request_id)
+local function user_of(policy, host, handle, seen)
   for index = 1, #policy.key do
     local kind = policy.key[index]
     local found
@@ -311,8 +312,24 @@ local function user_of(policy, host, handle, seen, request_id)
     end
     if type(found) == "string" and found ~= "" then return found, kind end
   end
-  if policy.mints then return minted(policy.secret, request_id), "new" end
-  return request_id, "request"
+  local id = host.request_id(handle)
+  if policy.mints then return minted(policy.secret, id), "new" end
+  return id, "request"
+end
+
+-- Users come again: what was drawn for the latest few thousand is kept with the policy, and forgotten all at once. A
+-- cookie may be as long as a header: those longer than any id are not kept.
+local KEPT_USERS, LONGEST_KEPT = 4096, 256
+
+-- What is drawn for a user: a table of its bucket and unit, the same one while it is kept.
+local function draw(policy, user)
+  local found = policy.drawn[user]
+  if not found then
+    if policy.users >= KEPT_USERS then policy.drawn, policy.users = {}, 0 end
+    found = { bucket = bucket(policy.salt, user), unit = unit(policy.secret, user) }
+    if #user <= LONGEST_KEPT then policy.drawn[user], policy.users = found, policy.users + 1 end
+  end
+  return found
 end
 
 local NO_CLAIMS = {}
@@ -334,18 +351,20 @@ local function compile(policy)
     if kind == "address" then by_address = true end
   end
   policy.by_address = by_address
+  policy.drawn, policy.users = {}, 0
   return policy
 end
 
--- Decides for a compiled policy. Returns the rule, whether the candidate gets the request, the unit, its kind, its
--- bucket, and what it was drawn by: of kind "new" that is for the cookie.
-local function decide(policy, host, handle, now, request_id)
+-- Decides for a compiled policy. Returns the rule, whether the candidate gets the request, the bucket and unit that
+-- were drawn (as `draw` returns them), the unit's kind, and what they were drawn by: of kind "new" that is for the
+-- cookie.
+local function decide(policy, host, handle, now)
   local address = policy.by_address and client_address(host, handle, policy.trusted) or nil
   local cookies = host.cookies(handle)
   local claims = #policy.claims > 0 and usable_claims(host, handle, policy.claims, cookies) or NO_CLAIMS
   local seen = { cookies = cookies, claims = claims, address = address }
-  local user, kind = user_of(policy, host, handle, seen, request_id)
-  local drawn = bucket(policy.salt, user)
-  local rule = choose(policy, host, handle, seen, drawn, now)
-  return rule, rule == "included" or rule == "share", unit(policy.secret, user), kind, drawn, user
+  local user, kind = user_of(policy, host, handle, seen)
+  local drawn = draw(policy, user)
+  local rule = choose(policy, host, handle, seen, drawn.bucket, now)
+  return rule, rule == "included" or rule == "share", drawn, kind, user
 end

@@ -12,8 +12,6 @@ collectgarbage("setpause", 1000)
 
 local TOKENS = "envoy.filters.http.jwt_authn"
 
-local KEPT_USERS = 4096
-
 -- The headers of the request that is being decided: there is one at a time, for nothing here waits.
 local headers
 
@@ -64,36 +62,32 @@ function host.volunteer(handle)
   return verified ~= nil and verified.volunteer ~= nil
 end
 
--- Users come again: what was drawn for the latest few thousand is kept, and forgotten all at once.
-local function kept(draw)
-  local drawn, number = {}, 0
-  return function(key, user)
-    local found = drawn[user]
-    if found == nil then
-      if number >= KEPT_USERS then drawn, number = {}, 0 end
-      found = draw(key, user)
-      drawn[user], number = found, number + 1
-    end
-    return found
-  end
+function host.request_id()
+  return headers:get("x-request-id")
 end
 
--- There is one salt and one secret to a generation, so users alone tell what was drawn apart.
-bucket, unit = kept(bucket), kept(unit)
-
 local policy = compile(POLICY)
+
+-- What is told of what was drawn for a user, most often the same as the last time.
+local function told(drawn, rule, kind)
+  if drawn.rule ~= rule or drawn.kind ~= kind then
+    drawn.rule, drawn.kind = rule, kind
+    drawn.told = ',"rule":"' .. rule .. '","unit":"' .. drawn.unit .. '","unit_kind":"' .. kind .. '","bucket":'
+      .. drawn.bucket
+  end
+  return drawn.told
+end
 
 function envoy_on_request(handle)
   headers = handle:headers()
   local now = handle:timestamp() / 1000
-  local rule, _, unit_key, kind, drawn, user = decide(policy, host, handle, now, headers:get("x-request-id"))
+  local rule, _, drawn, kind, user = decide(policy, host, handle, now)
   if kind == "new" then
     handle:streamInfo():dynamicMetadata():set("huidu", "cookie", COOKIE_HEAD .. user .. COOKIE_TAIL)
   end
-  headers:replace("x-huidu-unit", unit_key)
+  headers:replace("x-huidu-unit", drawn.unit)
   -- What the log tells of the decision, as it stands in its lines: one header costs less than seven values.
-  headers:replace("x-huidu-log", LOG_HEAD .. format("%.3f", now) .. ',"rule":"' .. rule .. '","unit":"' .. unit_key
-    .. '","unit_kind":"' .. kind .. '","bucket":' .. drawn)
+  headers:replace("x-huidu-log", LOG_HEAD .. format("%.3f", now) .. told(drawn, rule, kind))
   headers:replace("x-huidu-rule", rule)
   -- The last act: the route is chosen again, once and not with each header that is set.
   handle:clearRouteCache()

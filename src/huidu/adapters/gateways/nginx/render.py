@@ -115,7 +115,7 @@ server {{
 {_limits(place)}
     access_log {quoted(layout.log)} huidu buffer=32k flush=200ms if=$huidu_log;
 
-{_proxying()}
+{_proxying(place.tls is not None)}
     # Our own answers, in one shape. 418 leads from the choice to another location.
     default_type application/json;
     recursive_error_pages on;
@@ -229,14 +229,14 @@ def _limits(place: Place) -> str:
     gzip off;"""
 
 
-def _proxying() -> str:
+def _proxying(tls: bool) -> str:
     """The complete set of headers: a location with one of its own would inherit none."""
     return f"""    proxy_http_version 1.1;
     proxy_set_header Host $http_host;
     proxy_set_header Upgrade $huidu_upgrade;
     proxy_set_header Connection $huidu_connection;
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-Proto {"https" if tls else "http"};
     # The id, and behind it our other headers (tags in lua/route.lua).
     proxy_set_header X-Request-Id $huidu_tags;
     proxy_hide_header x-huidu-generation;

@@ -14,8 +14,14 @@ local ESRCH = 3
 local counts = {}
 local prefix = ""
 
-local function incr(name, by)
-  return dict:incr(prefix .. name, by, 0)
+-- What this worker counts a name under.
+function counts.key(name)
+  return prefix .. name
+end
+
+local function incr(key, by)
+  local count = dict:incr(key, by, 0)
+  return count
 end
 
 -- Whether a process is a worker of the same master.
@@ -45,6 +51,7 @@ function counts.start()
   end)
 end
 
+-- Counts under a key, and returns the count of this worker.
 counts.incr = incr
 
 -- The sum over all living workers.
@@ -61,14 +68,19 @@ end
 -- Takes one of `limit` places; returns whether there was one. Who died is not asked for here: the worker that takes
 -- its place has forgotten its counts before it serves anybody.
 function counts.take(name, limit)
-  local total = incr(name, 1)
+  local own = counts.key(name)
+  local total = incr(own, 1)
   if total <= limit then
     each(function(key, _, found)
-      if found == name and key ~= prefix .. name then total = total + (dict:get(key) or 0) end
+      if found == name and key ~= own then total = total + (dict:get(key) or 0) end
     end)
   end
-  if total > limit then incr(name, -1) end
+  if total > limit then incr(own, -1) end
   return total <= limit
+end
+
+function counts.give_back(name)
+  incr(counts.key(name), -1)
 end
 
 return counts

@@ -11,18 +11,23 @@ local BYTES, BULK = 16, 64
 local random, digits = new("unsigned char[?]", BYTES * BULK), new("unsigned char[?]", BYTES * 2)
 local left = 0
 
-local ids = {}
+local ids = { length = BYTES * 2, digits = digits }
 
 -- Forgets what was drawn before a fork: every child would draw the same.
 function ids.start() left = 0 end
 
-function ids.new()
+-- Puts a new name into `ids.digits`, where it stays until the next one.
+function ids.draw()
   if left == 0 then
     if C.RAND_bytes(random, BYTES * BULK) ~= 1 then error("no randomness") end
     left = BULK
   end
   left = left - 1
   C.ngx_hex_dump(digits, random + left * BYTES, BYTES)
+end
+
+-- The name that was drawn last, as a text.
+function ids.text()
   local id = text_of(digits, BYTES * 2)
   return id
 end

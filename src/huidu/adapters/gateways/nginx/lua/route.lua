@@ -5,11 +5,11 @@ local need = ...
 local ffi = require("ffi")
 local base = require("resty.core.base")
 local policy, states, counts, records = need("policy"), need("state"), need("counts"), need("records")
-local headers, new_id, jwt, hang, addresses = need("headers"), need("ids").new, need("jwt"), need("hang"), need("addresses")
-local now = need("clock")
+local headers, ids, jwt, hang, addresses = need("headers"), need("ids"), need("jwt"), need("hang"), need("addresses")
+local tell, now = need("tell"), need("clock")
 local get_request = base.get_request
 local C = ffi.C
-local format, floor = string.format, math.floor
+local format = string.format
 
 local CLOSED = "@closed"
 
@@ -23,60 +23,27 @@ local host = {
   peer = function() return ngx.var.remote_addr end,
   claims = function(state) return state.identity and jwt.claims(state.identity, now()) end,
   volunteer = function(state) return state.volunteers ~= nil and jwt.claims(state.volunteers, now()) ~= nil end,
+  request_id = ids.text,
 }
-
--- ------------------------------------------------------------------ what is told about a choice
-
-local thousandths = {}
-for ms = 0, 999 do thousandths[ms] = format(".%03d", ms) end
-
--- Epoch seconds with three digits behind the point.
-local function time_text(seconds)
-  local whole = floor(seconds)
-  local ms = floor((seconds - whole) * 1000 + 0.5)
-  if ms > 999 then return whole .. ".999" end
-  return whole .. thousandths[ms]
-end
-
--- A log line up to the status, which nginx adds with what else it knows best.
-local function log_line(record, served_by, attempts)
-  local log = record.state.log
-  return '{"time":' .. time_text(record.time) .. ',"request_id":"' .. record.id .. log.release .. record.version.name
-    .. ',"served_by":' .. served_by .. log.generation .. record.rule .. '","unit":"' .. record.unit .. '","unit_kind":'
-    .. log.kinds[record.kind] .. ',"bucket":' .. record.bucket .. log.share .. attempts .. ","
-end
-
--- The request's id and, behind it, further header lines: nginx writes a variable into a request as it is, and one
--- variable costs less than five. Everything in it is ours.
-local function tags(record, attempt)
-  return record.id .. "\r\nx-huidu-rule: " .. record.rule .. "\r\nx-huidu-unit: " .. record.unit
-    .. "\r\nx-huidu-attempt: " .. attempt .. record.state.release_header
-end
-
-local function tell(record, served_by, attempts)
-  local var = ngx.var
-  var.huidu_log = log_line(record, served_by.name, attempts)
-  var.huidu_tags = tags(record, attempts)
-end
 
 -- ------------------------------------------------------------------ the choice
 
 -- What is done when the policy itself fails, which it never should: the stable version, compared with nobody.
 local function undecided(reason)
   ngx.log(ngx.CRIT, "huidu: the policy failed, the stable version serves: ", reason)
-  return "no_release", false, "0000000000000000", "request", 0
+  return "no_release", false, { unit = "0000000000000000", bucket = 0 }, "request"
 end
 
 -- A record of the choice that a state makes for the present request; nil where nobody can serve it.
 local function chosen(state, moment)
-  local id = new_id()
-  local ok, rule, to_candidate, unit, kind, bucket, user = pcall(policy.decide, state.policy, host, state, moment, id)
-  if not ok then rule, to_candidate, unit, kind, bucket = undecided(rule) end
+  ids.draw()
+  local ok, rule, to_candidate, drawn, kind, user = pcall(policy.decide, state.policy, host, state, moment)
+  if not ok then rule, to_candidate, drawn, kind = undecided(rule) end
   to_candidate = to_candidate and state.to_candidate ~= nil
   local version = to_candidate and state.candidate or state.stable
   return version and {
     state = state, version = version, upstream = version, counted = version.counter, on_candidate = to_candidate,
-    rule = rule, unit = unit, kind = kind, bucket = bucket, user = user, id = id,
+    rule = rule, drawn = drawn, kind = kind, user = user,
     -- Filled in later; named here, so that the table need not grow.
     time = 0, request = 0, peer = false,
   }
@@ -128,7 +95,7 @@ local function route()
   records.open(request, record)
   for index = 1, ours and #ours or 0 do ngx.req.clear_header(ours[index]) end
   if record.kind == "new" then keep_cookie(record) end
-  tell(record, record.version, 1)
+  tell.chosen(request, record)
   local state = record.state
   if record.on_candidate then
     ngx.var.huidu_to, ngx.var.huidu_back = state.to_candidate, state.stable_location
@@ -164,7 +131,7 @@ local function again()
   counts.incr(state.stable.counter, 1)
   counts.incr(record.counted, -1)
   record.counted = state.stable.counter
-  tell(record, state.stable, 2)
+  tell.fell_back(get_request(), record, state.stable)
   return ""
 end
 
@@ -180,7 +147,7 @@ local function ended()
   if not record then return end
   if record.on_candidate then hang.over(record) end
   counts.incr(record.counted, -1)
-  if record.fell_back then counts.incr("fallbacks", -1) end
+  if record.fell_back then counts.give_back("fallbacks") end
 end
 
 return { route = route, again = again, begun = begun, ended = ended }

@@ -5,7 +5,7 @@
 
 local need, place = ...
 local cjson = require("cjson")
-local policy, tokens, addresses = need("policy"), need("jwt"), need("addresses")
+local policy, tokens, addresses, counts = need("policy"), need("jwt"), need("addresses"), need("counts")
 local dict = ngx.shared.huidu
 
 local state = {}
@@ -20,7 +20,7 @@ local function location_of(upstream)
   return place.locations[upstream.location] and STABLE_LOCATION .. upstream.location or "@closed"
 end
 
--- What is the same in every log line of this state, as JSON.
+-- What is the same in every log line of this state, as JSON. A line begins with its time and the request's id.
 local function log_parts(found)
   local rules = found.policy
   local kinds = { new = '"new"', request = '"request"' }
@@ -38,7 +38,7 @@ local function compiled(text)
   found.policy = policy.compile(found.policy)
   for version, upstream in pairs(found.upstreams) do
     upstream.name = cjson.encode(version)
-    upstream.counter = "open:" .. version
+    upstream.counter = counts.key("open:" .. version)
     addresses.compile(upstream)
   end
   local stable = found.upstreams[found.policy.stable]

@@ -154,13 +154,14 @@ end
 
 -- The usual key: the subject, else the cookie.
 local any_user_of = user_of
-user_of = function(policy, host, handle, seen, request_id)
+user_of = function(policy, host, handle, seen)
   local key = policy.key
-  if key[1] ~= "jwt.sub" or key[2] ~= "cookie" then return any_user_of(policy, host, handle, seen, request_id) end
+  if key[1] ~= "jwt.sub" or key[2] ~= "cookie" then return any_user_of(policy, host, handle, seen) end
   local found = seen.claims.sub
   if type(found) == "string" and found ~= "" then return found, "jwt.sub" end
   found = seen.cookies and cookie(seen.cookies, "huidu_uid")
   if found and found ~= "" then return found, "cookie" end
-  if #key > 2 then return any_user_of(policy, host, handle, seen, request_id) end
-  return minted(policy.secret, request_id), "new"
+  if #key > 2 then return any_user_of(policy, host, handle, seen) end
+  local id = minted(policy.secret, host.request_id(handle))
+  return id, "new"
 end

@@ -474,6 +474,22 @@ def test_gateway_goes_round_the_addresses_that_work(gate: Front) -> None:
     client.close()
 
 
+def test_gateway_takes_an_upload_to_another_address_of_the_stable_version(gate: Front) -> None:
+    other = type(gate.stable)("v1 too")
+    two = Upstream("v1", (gate.stable.address, other.address))
+    gate.swap(gate.serving(0, upstreams=(two, gate.routes.upstreams[1])))
+    client = gate.client()
+    until(lambda: {client.request().json["name"] for _ in range(40)} == {"v1", "v1 too"})
+    # Nobody has looked yet whether it still answers.
+    other.close()
+    body = b"x" * 200_000
+    answers = [client.request(method="POST", body=body) for _ in range(20)]
+    client.close()
+    assert [(answer.status, answer.json["name"], answer.json["length"]) for answer in answers] == [
+        (200, "v1", len(body))
+    ] * 20
+
+
 def test_gateway_speaks_https_to_a_version_that_can_prove_its_name(gate: Front, tmp_path: Path) -> None:
     good = make_certificate(tmp_path / "tls", "good", "127.0.0.1", "localhost")
     wrong = make_certificate(tmp_path / "tls", "wrong", "elsewhere.example")

@@ -372,9 +372,16 @@ def sockets(engine: str, scale: float) -> bool:
 SCENARIOS = {"changes": changes, "kills": kills, "stops": stops, "dead": dead, "sockets": sockets}
 
 
+def scenario(name: str) -> str:
+    # Not by `choices`, against which argparse also holds that none was named.
+    if name not in (*SCENARIOS, "backend"):
+        raise argparse.ArgumentTypeError(f"no scenario {name!r}; accepted: {', '.join(SCENARIOS)}")
+    return name
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scenarios", nargs="*", choices=[*SCENARIOS, "backend"], metavar="SCENARIO")
+    parser.add_argument("scenarios", nargs="*", type=scenario, metavar="SCENARIO")
     parser.add_argument("--engine", choices=sorted(GATEWAYS), help="default: one after the other")
     parser.add_argument("--scale", type=float, default=1.0, help="of time and number; default 1")
     parser.add_argument("--name", help=argparse.SUPPRESS)
@@ -384,10 +391,10 @@ def main() -> int:
         Backend(asked.name, asked.port)
         signal.pause()
     good = True
-    for scenario in asked.scenarios or SCENARIOS:
+    for name in asked.scenarios or SCENARIOS:
         for engine in [asked.engine] if asked.engine else sorted(GATEWAYS):
-            print(f"{scenario}, {engine}:", flush=True)
-            held = SCENARIOS[scenario](engine, asked.scale)
+            print(f"{name}, {engine}:", flush=True)
+            held = SCENARIOS[name](engine, asked.scale)
             print(f"  {'held' if held else 'NOT HELD'}", flush=True)
             good = good and held
     return 0 if good else 1

@@ -74,6 +74,7 @@ class Behaviour:
     pause_seconds: float = 0.0  # between the two halves of the answer
     reset: str = ""  # at once, after_reading, in_answer: how it drops connections
     hangs: bool = False  # reads, and never answers
+    audio_seconds: str = "1.5"  # what it says of itself
 
 
 class Backend:
@@ -190,7 +191,8 @@ class _Connection(asyncio.Protocol):
             self._answer(behaviour, body)
 
     def _answer(self, behaviour: Behaviour, body: bytes) -> None:
-        head = f"HTTP/1.1 {behaviour.status} X\r\ncontent-length: {len(body)}\r\nx-audio-seconds: 1.5\r\n\r\n".encode()
+        lines = (f"content-length: {len(body)}", f"x-audio-seconds: {behaviour.audio_seconds}")
+        head = "\r\n".join((f"HTTP/1.1 {behaviour.status} X", *lines, "", "")).encode()
         loop, half = asyncio.get_event_loop(), len(body) // 2
         if behaviour.reset == "in answer":
             self.transport.write(head + body[:half])

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from audiences import JWT, SECRET, signed
 from fronts import accepts, end, free_port, until
@@ -90,6 +91,23 @@ server {{ listen 127.0.0.1:{port} backlog=4096;
   location / {{ proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection "";
     proxy_set_header Host $http_host; }} }}
 """
+ENVOY_LOG = {
+    "time": "%START_TIME(%s.%3f)%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "release": 7,
+    "version": "v1",
+    "served_by": "%UPSTREAM_CLUSTER%",
+    "generation": 1,
+    "rule": "none",
+    "unit": "%REQ(X-UNIT)%",
+    "unit_kind": "none",
+    "bucket": 0,
+    "share_bp": 0,
+    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+    "status": "%RESPONSE_CODE%",
+    "ms": "%DURATION%",
+    "audio_seconds": "%RESP(X-AUDIO-SECONDS)%",
+}
 MODULES = "\n".join(
     f"load_module {path};"
     for name in ("ndk_http_module", "ngx_http_lua_module")
@@ -151,23 +169,6 @@ def running(command: list[str], port: int) -> Iterator[None]:
 def hand_written_envoy(folder: Path, port: int, backend: int) -> Path:
     """One route to one cluster, the same log, no policy."""
     types = "type.googleapis.com/envoy"
-    log = {
-        "time": "%START_TIME(%s.%3f)%",
-        "request_id": "%REQ(X-REQUEST-ID)%",
-        "release": 7,
-        "version": "v1",
-        "served_by": "%UPSTREAM_CLUSTER%",
-        "generation": 1,
-        "rule": "none",
-        "unit": "%REQ(X-UNIT)%",
-        "unit_kind": "none",
-        "bucket": 0,
-        "share_bp": 0,
-        "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
-        "status": "%RESPONSE_CODE%",
-        "ms": "%DURATION%",
-        "audio_seconds": "%RESP(X-AUDIO-SECONDS)%",
-    }
     manager = {
         "@type": f"{types}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "hand",
@@ -190,12 +191,11 @@ def hand_written_envoy(folder: Path, port: int, backend: int) -> Path:
                 "typed_config": {
                     "@type": f"{types}.extensions.access_loggers.file.v3.FileAccessLog",
                     "path": str(folder / "access.jsonl"),
-                    "log_format": {"json_format": log},
+                    "log_format": {"json_format": ENVOY_LOG},
                 },
             }
         ],
     }
-    unlimited = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests", "max_retries"), 100000)
     found = {
         "static_resources": {
             "listeners": [
@@ -205,35 +205,24 @@ def hand_written_envoy(folder: Path, port: int, backend: int) -> Path:
                     "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
                 }
             ],
-            "clusters": [
-                {
-                    "name": "backend",
-                    "type": "STATIC",
-                    "circuit_breakers": {"thresholds": [unlimited]},
-                    "load_assignment": {
-                        "cluster_name": "backend",
-                        "endpoints": [
-                            {
-                                "lb_endpoints": [
-                                    {
-                                        "endpoint": {
-                                            "address": {
-                                                "socket_address": {"address": "127.0.0.1", "port_value": backend}
-                                            }
-                                        }
-                                    }
-                                ]
-                            }
-                        ],
-                    },
-                }
-            ],
+            "clusters": [_cluster(backend)],
         }
     }
     folder.mkdir(parents=True)
     path = folder / "envoy.json"
     path.write_text(json.dumps(found))
     return path
+
+
+def _cluster(backend: int) -> dict[str, Any]:
+    unlimited = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests", "max_retries"), 100000)
+    endpoint = {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": backend}}}}
+    return {
+        "name": "backend",
+        "type": "STATIC",
+        "circuit_breakers": {"thresholds": [unlimited]},
+        "load_assignment": {"cluster_name": "backend", "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
 
 
 @contextmanager

@@ -689,6 +689,29 @@ def test_gateway_log_holds_nothing_that_names_a_person(kept: Front) -> None:
         assert private not in text
 
 
+ODD_SECONDS = ("", "NaN", "Infinity", "-1", "1e5", "0x10", "1.2.3", ".", '1"', '1,"rule":"x"', "}")
+
+
+def test_gateway_logs_no_seconds_that_are_no_number(gate: Front) -> None:
+    client = gate.client()
+    logged = {}
+    for said in ("12.25", *ODD_SECONDS):
+        gate.stable.behaviour = Behaviour(audio_seconds=said)
+        line = gate.line_of(client.request().got("x-request-id"))
+        logged[said] = (line["rule"], line["audio_seconds"])
+    client.close()
+    assert logged == {"12.25": ("no_release", 12.25)} | dict.fromkeys(ODD_SECONDS, ("no_release", None))
+
+
+def test_gateway_logs_a_client_that_left_in_its_upload_in_a_whole_line(gate: Front) -> None:
+    gate.swap(gate.serving(10_000))
+    client = gate.client()
+    client.send([request_bytes(method="POST", body=b"x" * 1000)[:-500]])
+    client.close()
+    (line,) = until(lambda: [line for line in gate.lines() if line["status"] != 200])
+    assert (line["version"], line["rule"], line["audio_seconds"]) == ("v2", "share", None)
+
+
 def _numbers(line: dict[str, Any]) -> list[type]:
     assert isinstance(line["ms"], int | float)
     return [type(line["ms"]), int, int, int]

@@ -109,6 +109,20 @@ def test_lua_hashes_as_the_core_does(salt: str, user: str) -> None:
     assert LUA.unit(salt.encode(), user.encode()).decode() == unit_of(salt, user)
 
 
+def test_what_is_kept_of_users_is_bounded() -> None:
+    routes = Drawn(Audience(), 7, 5000, None, ()).routes(BASE, NOW)
+    policy = LUA.compile(LUA.value(json.loads(json.dumps(policy_json(routes, SECRET, ())))))
+    numbers = set()
+    for number in range(5000):
+        # A cookie may fill a whole header.
+        user = f"{number}" + "x" * 60_000 * (number % 500 == 0)
+        found = LUA.decide(policy, LUA.value({"cookies": f"huidu_uid={user}", "claims": {}}), NOW)
+        assert found[2].decode() == unit_of(SECRET, user)
+        numbers.add(policy[b"users"])
+    assert max(numbers) <= 4096
+    assert all(len(user) <= 256 for user in policy[b"drawn"])
+
+
 SERVING = Drawn(Audience(include=(CookieRule("who"),)), 7, 5000, None, ())
 
 

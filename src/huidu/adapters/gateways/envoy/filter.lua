@@ -1,8 +1,8 @@
 
 -- ------------------------------------------------------------------ Envoy's side of the policy (policy.lua)
 --
--- Stands in the routes of each generation behind `local POLICY, LOG_HEAD, COOKIE_HEAD, COOKIE_TAIL = …`, so policy and
--- routes change together. A request for which this fails has no rule, and lands on the stable version.
+-- Stands in the routes of each generation behind `local POLICY, LOG_HEAD, COOKIE_HEAD, COOKIE_TAIL = …`, so policy
+-- and routes change together. A request for which this fails has no rule, and lands on the stable version.
 --
 -- What costs here is each call into Envoy, more than what Lua does between them: so nothing is asked for twice, and
 -- what few requests need only by those.

@@ -38,7 +38,8 @@ local function make_room(length)
   end
 end
 
-local lowercase, problem, problem_length = ffi.new("unsigned char[64]"), ffi.new("unsigned char[256]"), ffi.new("size_t[1]")
+local lowercase = ffi.new("unsigned char[64]")
+local problem, problem_length = ffi.new("unsigned char[256]"), ffi.new("size_t[1]")
 
 local function set_variable(request, name, length)
   problem_length[0] = 256
@@ -61,14 +62,16 @@ local function header_lines(record, attempt)
 end
 
 local function set_both(request, record, id, line, lines)
-  local first, second = beginning(record.time)
-  local length = #first + #second + ID + #line
+  local seconds, rest = beginning(record.time)
+  local id_at = #seconds + #rest
+  local length = id_at + ID + #line
   make_room(length + #lines)
-  copy(text, first, #first)
-  copy(text + #first, second, #second)
-  copy(text + #first + #second, id, ID)
-  copy(text + #first + #second + ID, line, #line)
+  copy(text, seconds, #seconds)
+  copy(text + #seconds, rest, #rest)
+  copy(text + id_at, id, ID)
+  copy(text + id_at + ID, line, #line)
   set_variable(request, "huidu_log", length)
+  -- nginx has its own copy by now.
   copy(text, id, ID)
   copy(text + ID, lines, #lines)
   set_variable(request, "huidu_tags", ID + #lines)

@@ -165,6 +165,9 @@ class Drawn:
     share_bp: int
     expires_in: float | None
     open_in: tuple[tuple[float, float], ...]
+    salt: str = ""
+    issued_in: float | None = None
+    holdback_bp: int = 0
 
     def routes(self, base: Routes, now: float) -> Routes:
         serving = self.release is not None
@@ -176,6 +179,9 @@ class Drawn:
             share_bp=self.share_bp if serving else 0,
             expires_at=now + self.expires_in if serving and self.expires_in is not None else None,
             open=tuple((int(now + start), int(now + end)) for start, end in self.open_in),
+            salt=self.salt,
+            issued_at=now + self.issued_in if serving and self.issued_in is not None else None,
+            holdback_bp=self.holdback_bp if serving else 0,
         )
 
 
@@ -191,6 +197,10 @@ policies = st.builds(
     share_bp=st.sampled_from([0, 1, 500, 2000, 5000, 9999, 10_000]),
     expires_in=st.none() | st.sampled_from(_EDGES),
     open_in=_intervals,
+    # None: of a release that began before salts were random.
+    salt=st.just("") | st.integers(0, 2**64 - 1).map("{:016x}".format),
+    issued_in=st.none() | st.sampled_from(_EDGES),
+    holdback_bp=st.sampled_from([0, 0, 500, 9999]),
 )
 
 # ------------------------------------------------------------------ requests

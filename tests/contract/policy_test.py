@@ -13,6 +13,7 @@ from huidu.adapters.gateways.policy import policy_json, policy_source
 from huidu.core.address import packed_address
 from huidu.core.audience import Audience, CookieRule, Decision, Rule
 from huidu.core.bucket import bucket, new_uid, unit_of
+from huidu.core.faces import OWN_FACES, Faces, hang_after_seconds, request_kind
 from huidu.core.routes import Routes, Upstream
 
 NOW = 1_790_000_000.25
@@ -29,10 +30,10 @@ local host = {
   request_id = function(h) return h.request_id end,
 }
 local function decided(policy, h, now)
-  local rule, to_candidate, drawn, kind, user = decide(policy, host, h, now)
-  return rule, to_candidate, drawn.unit, kind, drawn.bucket, user
+  local rule, to_candidate, drawn, kind, user, peer = decide(policy, host, h, now)
+  return rule, to_candidate, drawn.unit, kind, drawn.bucket, user, peer
 end
-return compile, decided, packed_address, bucket, unit
+return compile, decided, packed_address, bucket, unit, request_kind, hang_after
 """
 
 
@@ -42,7 +43,9 @@ class Lua:
     def __init__(self) -> None:
         self.runtime = luajit21.LuaRuntime(encoding=None, unpack_returned_tuples=True)
         functions = self.runtime.execute((policy_source() + _HANDLE).encode())
-        self.compile, self.decide, self.packed_address, self.bucket, self.unit = functions
+        self.compile, self.decide, self.packed_address, self.bucket, self.unit, self.request_kind, self.hang_after = (
+            functions
+        )
 
     def value(self, value: Any) -> Any:
         """A plain value as Lua holds it; texts as bytes."""
@@ -83,6 +86,7 @@ def test_lua_decides_as_the_core_does(drawn: Drawn, sent: Sent, peer: str) -> No
     meant = sent.meant(routes, NOW, "given", SECRET, peer, TRUSTED)
     got = _in_lua(drawn, sent, routes, peer, "given")
     assert got[:5] == (meant.rule.value, meant.version == "v2", meant.unit, meant.unit_kind, meant.bucket)
+    assert got[6] == meant.peer
     if meant.unit_kind == "new":
         assert got[5] == new_uid(SECRET, "given")
 
@@ -107,6 +111,35 @@ def test_lua_reads_addresses_as_the_core_does(text: str) -> None:
 def test_lua_hashes_as_the_core_does(salt: str, user: str) -> None:
     assert LUA.bucket(salt.encode(), user.encode()) == bucket(salt, user)
     assert LUA.unit(salt.encode(), user.encode()).decode() == unit_of(salt, user)
+
+
+_paths = st.sampled_from(
+    ["/", "/ws", "/v1/audio/transcriptions", "/v1/audio/translations", "/api/v1/transcribe", "/asr", "/asr/", "/as", ""]
+)
+_listed_paths = st.none() | st.lists(_paths | st.sampled_from(["/asr*", "*", "/v1/*"]), max_size=3).map(tuple)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    st.sampled_from(["GET", "POST", "PUT", "HEAD", "post"]),
+    st.tuples(_paths, st.sampled_from(["", "?", "?x=/asr", "?a?b"])).map("".join),
+    st.none() | st.sampled_from(["websocket", "WebSocket", "h2c", ""]),
+    st.builds(Faces, _listed_paths, _listed_paths) | st.just(OWN_FACES),
+)
+def test_lua_tells_kinds_of_requests_as_the_core_does(
+    method: str, target: str, upgrade: str | None, faces: Faces
+) -> None:
+    known = {"posts": faces.posts, "sockets": faces.sockets}
+    policy = LUA.value({name: list(paths) for name, paths in known.items() if paths is not None})
+    named = None if upgrade is None else upgrade.encode()
+    got = LUA.request_kind(policy, method.encode(), target.encode(), named)
+    assert got.decode() == request_kind(method, target, upgrade, faces)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.floats(0.1, 10_000), st.none() | st.integers(0, 10**11))
+def test_lua_waits_as_long_as_the_core_says(base_seconds: float, upload_bytes: int | None) -> None:
+    assert LUA.hang_after(base_seconds, upload_bytes) == pytest.approx(hang_after_seconds(base_seconds, upload_bytes))
 
 
 def test_what_is_kept_of_users_is_bounded() -> None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from huidu.core.address import Network, packed_address
-from huidu.core.bucket import bucket, new_uid, unit_of
+from huidu.core.bucket import bucket, new_uid, peer_of, unit_of
 from huidu.core.jwt import Jwt, usable_claims
 from huidu.core.window import Window
 
@@ -37,6 +37,9 @@ class Rule(StrEnum):
     SHARE = "share"
     REST = "rest"
 
+
+# Clocks differ a little and are set back a little; further back, what a share's time meant is not known any more.
+CLOCK_BACK_SECONDS = 5.0
 
 # Only requests that a bucket assigned enter verdicts: everybody else was chosen, not drawn.
 COMPARED = frozenset({Rule.SHARE, Rule.REST})
@@ -122,13 +125,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The version of a request, the rule that chose it, and the unit it was drawn as."""
+    """The version of a request, the rule that chose it, the unit it was drawn as, and whom it came from.
+
+    `peer` is a keyed hash of the client's address; None where that is not known.
+    """
 
     version: str
     rule: Rule
     unit: str
     unit_kind: str
     bucket: int
+    peer: str | None = None
 
 
 def cookies_of(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -170,11 +177,11 @@ def decide(request: Request, routes: "Routes", secret: str, now: float, request_
     claims = usable_claims(request.claims, routes.audience.claims) or {}
     request = Request(request.cookies, request.headers, request.address, claims, request.volunteer)
     user, kind = _user(request, routes.audience.key, secret, request_id)
-    drawn = bucket(routes.salt, user)
+    drawn = bucket(routes.bucket_salt, user)
     rule = _rule(request, routes, now, drawn)
     to_candidate = rule in (Rule.INCLUDED, Rule.SHARE) and routes.candidate is not None
     version = routes.candidate if to_candidate and routes.candidate else routes.stable
-    return Decision(version, rule, unit_of(secret, user), kind, drawn)
+    return Decision(version, rule, unit_of(secret, user), kind, drawn, _peer(request.address, secret))
 
 
 def _user(request: Request, key: tuple[str, ...], secret: str, request_id: str) -> tuple[str, str]:
@@ -196,6 +203,11 @@ def _user(request: Request, key: tuple[str, ...], secret: str, request_id: str) 
     return (new_uid(secret, request_id), NEW) if COOKIE in key else (request_id, REQUEST)
 
 
+def _peer(address: str | None, secret: str) -> str | None:
+    packed = packed_address(address) if address else None
+    return peer_of(secret, packed) if packed else None
+
+
 def _rule(request: Request, routes: "Routes", now: float, drawn: int) -> Rule:
     audience = routes.audience
     if routes.candidate is None:
@@ -206,8 +218,15 @@ def _rule(request: Request, routes: "Routes", now: float, drawn: int) -> Rule:
         return Rule.INCLUDED
     if audience.windows and not any(start <= now < end for start, end in routes.open):
         return Rule.WINDOW
-    if routes.expires_at is not None and now >= routes.expires_at:
+    if not _in_force(routes, now):
         return Rule.EXPIRED
     if audience.volunteers_only and not request.volunteer:
         return Rule.NOT_VOLUNTEER
-    return Rule.SHARE if drawn < routes.share_bp else Rule.REST
+    return Rule.SHARE if drawn < routes.candidate_bp else Rule.REST
+
+
+def _in_force(routes: "Routes", now: float) -> bool:
+    """Whether the share's time is now: a clock that was set back must not make it longer."""
+    if routes.issued_at is not None and now < routes.issued_at - CLOCK_BACK_SECONDS:
+        return False
+    return routes.expires_at is None or now < routes.expires_at

@@ -40,6 +40,14 @@ def new_uid(secret: str, request_id: str) -> str:
     return unit_of(secret, f"new:1:{request_id}") + unit_of(secret, f"new:2:{request_id}")
 
 
+def peer_of(secret: str, packed: bytes) -> str:
+    """The keyed hash (16 hex digits) under which a client's packed address appears in log and store.
+
+    Of an IPv6 address the first 64 bits count: one client has all that follow.
+    """
+    return unit_of(secret, f"peer:{packed[:8].hex()}")
+
+
 def unit_of(secret: str, user: str) -> str:
     """The 64-bit keyed hash (16 hex digits) under which a user appears in log and store."""
     high = murmur2(f"{secret}:a:{user}".encode(errors="surrogateescape"))

@@ -6,6 +6,7 @@ from typing import Any
 from huidu.core.address import network
 from huidu.core.audience import Audience, ClaimRule, CookieRule, HeaderRule, Matcher, NetworkRule
 from huidu.core.jwt import Jwt
+from huidu.core.plan import FULL_BP
 from huidu.core.version import Version
 from huidu.core.window import Interval, Window
 
@@ -17,7 +18,7 @@ class Upstream:
     `addresses` are `host:port`, in the order of configuration; requests go round those that work. With `tls` they
     are spoken to by HTTPS and must show a certificate for their host that `ca` (a PEM file; None: the system's
     authorities) vouches for. `health` is a path whose answer below 500 says that an address works; None where
-    only failing requests tell.
+    only failing requests tell. `managed` says that it is an instance of ours, whose faces are known.
     """
 
     version: str
@@ -25,12 +26,13 @@ class Upstream:
     tls: bool = False
     ca: str | None = None
     health: str | None = None
+    managed: bool = False
 
 
 def upstream_of(version: Version, address: str) -> Upstream:
     """Where a version answers: at its URLs, or at the `host:port` that its own process was given."""
     if version.managed:
-        return Upstream(version.name, (address,))
+        return Upstream(version.name, (address,), managed=True)
     addresses = tuple(url.partition("://")[2] for url in version.urls)
     return Upstream(version.name, addresses, version.urls[0].startswith("https:"), version.ca, version.health)
 
@@ -39,10 +41,12 @@ def upstream_of(version: Version, address: str) -> Upstream:
 class Routes:
     """Who gets what from `generation` on, until the next one.
 
-    `candidate` is set only in a serving stage; then `release`, `share_bp` and `expires_at` (epoch seconds,
-    past which the gateway itself sends the share's users to the stable version) hold. `previous` is the
-    former stable version while it is still warm. `open` are the audience's windows as UTC intervals.
-    `move_streams`: at a roll back open streams move to the stable version instead of finishing where they are.
+    `candidate` is set only in a serving stage; then `release`, `salt`, `share_bp` and the share's time hold: it is
+    in force from `issued_at` (less a little: `CLOCK_BACK_SECONDS`) to `expires_at`, epoch seconds, and outside of
+    it the gateway itself sends the share's users to the stable version. At a share of 100 % the last `holdback_bp`
+    of the buckets stay on the stable version, so that there is something to compare with. `previous` is the former
+    stable version while it is still warm. `open` are the audience's windows as UTC intervals. `move_streams`: at a
+    roll back open streams move to the stable version instead of finishing where they are.
     """
 
     generation: int
@@ -56,11 +60,28 @@ class Routes:
     audience: Audience = field(default_factory=Audience)
     open: tuple[Interval, ...] = ()
     move_streams: bool = False
+    salt: str = ""
+    issued_at: float | None = None
+    holdback_bp: int = 0
 
     @property
-    def salt(self) -> str:
-        """Salts the buckets, so that each release picks other users."""
-        return f"r{self.release or 0}"
+    def bucket_salt(self) -> str:
+        """Salts the buckets, so that each release picks other users.
+
+        Releases that began before salts were random have none: theirs was their number, and their users stay.
+        """
+        return self.salt or f"r{self.release or 0}"
+
+    @property
+    def candidate_bp(self) -> int:
+        """Buckets below this are the candidate's."""
+        return min(self.share_bp, FULL_BP - self.holdback_bp)
+
+    @property
+    def all_managed(self) -> bool:
+        """Whether every version that gets requests now is an instance of ours."""
+        serving = [self.upstream(version) for version in (self.stable, self.candidate) if version is not None]
+        return all(upstream is not None and upstream.managed for upstream in serving)
 
     def upstream(self, version: str) -> Upstream | None:
         return next((up for up in self.upstreams if up.version == version), None)
@@ -72,7 +93,17 @@ def rolled_back(routes: Routes, generation: int) -> Routes | None:
     With a release in a serving stage: the stable version for all. Else the former stable version, while warm.
     """
     if routes.candidate is not None:
-        return replace(routes, generation=generation, release=None, candidate=None, share_bp=0, expires_at=None)
+        return replace(
+            routes,
+            generation=generation,
+            release=None,
+            candidate=None,
+            share_bp=0,
+            expires_at=None,
+            salt="",
+            issued_at=None,
+            holdback_bp=0,
+        )
     if routes.previous is not None and routes.upstream(routes.previous):
         return replace(routes, generation=generation, stable=routes.previous, previous=None)
     return None
@@ -81,7 +112,7 @@ def rolled_back(routes: Routes, generation: int) -> Routes | None:
 def to_json(routes: Routes) -> dict[str, Any]:
     """Plain JSON that `from_json` reads back to an equal value."""
     audience = routes.audience
-    plain = {name: getattr(routes, name) for name in _PLAIN}
+    plain = {name: getattr(routes, name) for name in (*_PLAIN, *_LATER)}
     return plain | {
         "upstreams": [asdict(up) | {"addresses": list(up.addresses)} for up in routes.upstreams],
         "open": [list(interval) for interval in routes.open],
@@ -101,6 +132,8 @@ def from_json(found: dict[str, Any]) -> Routes:
     jwt = audience["jwt"]
     return Routes(
         **{name: found[name] for name in _PLAIN},
+        # Written since shares have a holdback and a time they begin: earlier routes have none.
+        **{name: found[name] for name in _LATER if name in found},
         upstreams=tuple(Upstream(**{**up, "addresses": tuple(up["addresses"])}) for up in found["upstreams"]),
         open=tuple((start, end) for start, end in found["open"]),
         audience=Audience(
@@ -115,6 +148,7 @@ def from_json(found: dict[str, Any]) -> Routes:
 
 
 _PLAIN = ("generation", "stable", "previous", "release", "candidate", "share_bp", "expires_at", "move_streams")
+_LATER = ("salt", "issued_at", "holdback_bp")
 
 
 def matcher_to_json(rule: Matcher) -> dict[str, Any]:

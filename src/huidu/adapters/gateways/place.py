@@ -18,8 +18,9 @@ class Place:
     """Where a gateway listens, whom it believes, and its limits. Sizes in bytes.
 
     An upload up to `retry_body_bytes` is kept for a second try; a candidate that has not begun to answer
-    `hang_after_seconds` after the end of an upload counts as failed; at most `max_fallbacks` requests at a time
-    are tried again on the stable version.
+    `hang_after_seconds` (and more for a long upload: `core.faces.hang_after_seconds`) after the end of an upload
+    counts as failed; at most `max_fallbacks` requests at a time are tried again on the stable version.
+    `recognition_paths` say which paths of services that are not ours take audio; none: all.
     """
 
     listen_host: str
@@ -30,4 +31,5 @@ class Place:
     max_fallbacks: int = 256
     max_header_bytes: int = 64 * 1024
     trusted_proxies: tuple[Network, ...] = ()
+    recognition_paths: tuple[str, ...] = ()
     tls: Tls | None = None

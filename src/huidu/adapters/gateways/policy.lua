@@ -15,7 +15,7 @@ local byte, char, find, sub, format = string.byte, string.char, string.find, str
 local floor, min = math.floor, math.min
 
 local M = 0x5bd1e995
-local TAB, SPACE, SEMICOLON, EQUALS = 9, 32, 59, 61
+local TAB, SPACE, STAR, SEMICOLON, EQUALS = 9, 32, 42, 59, 61
 
 -- A 32-bit product, split so that doubles stay exact.
 local function mul(a)
@@ -201,7 +201,8 @@ end
 
 -- The packed address of the client: the peer, or what trusted proxies say before it (core/address.py).
 local function client_address(host, handle, trusted)
-  local found = packed_peer(host.peer(handle))
+  local text = host.peer(handle)
+  local found = text and packed_peer(text)
   if not found or #trusted == 0 or not within_any(found, trusted) then return found end
   local values = host.header(handle, "x-forwarded-for")
   if not values then return found end
@@ -286,9 +287,10 @@ local function choose(policy, host, handle, seen, drawn, now)
   if any_match(policy.exclude, host, handle, seen) then return "excluded" end
   if any_match(policy.include, host, handle, seen) then return "included" end
   if policy.windows and not inside(policy.open, now) then return "window" end
+  if policy.begins_at and now < policy.begins_at then return "expired" end
   if policy.expires_at and now >= policy.expires_at then return "expired" end
   if policy.volunteers_only and not host.volunteer(handle) then return "not_volunteer" end
-  if drawn < policy.share_bp then return "share" end
+  if drawn < policy.candidate_bp then return "share" end
   return "rest"
 end
 
@@ -332,6 +334,53 @@ local function draw(policy, user)
   return found
 end
 
+-- The keyed hash under which an address appears; of IPv6 the first 64 bits. Nil where the address is not known.
+local function peer_of(policy, packed)
+  if not packed then return nil end
+  local found = policy.peers[packed]
+  if not found then
+    if policy.number_of_peers >= KEPT_PEERS then policy.peers, policy.number_of_peers = {}, 0 end
+    found = keyed_hash(policy.secret, "peer:" .. hex(sub(packed, 1, 8)))
+    policy.peers[packed], policy.number_of_peers = found, policy.number_of_peers + 1
+  end
+  return found
+end
+
+-- ------------------------------------------------------------------ what kind of request it is (core/faces.py)
+
+local function listed(path, paths)
+  if not paths then return true end
+  for index = 1, #paths do
+    local each = paths[index]
+    if byte(each, #each) == STAR then
+      if sub(path, 1, #each - 1) == sub(each, 1, #each - 1) then return true end
+    elseif path == each then
+      return true
+    end
+  end
+  return false
+end
+
+-- The kind of a request by its method, its target and its Upgrade header (or nil).
+local function request_kind(policy, method, target, upgrade)
+  local posts = method == "POST"
+  if not posts and (method ~= "GET" or not upgrade or string.lower(upgrade) ~= "websocket") then return "other" end
+  local paths
+  if posts then paths = policy.posts else paths = policy.sockets end
+  if paths then
+    local query = find(target, "?", 1, true)
+    if not listed(query and sub(target, 1, query - 1) or target, paths) then return "other" end
+  end
+  return posts and "recognition" or "socket"
+end
+
+-- How many seconds after its upload of so many bytes (nil: not known yet) a request may wait for its answer.
+local HANG_BYTES_PER_SECOND, LONGEST_HANG_SECONDS = 8000, 3600
+local function hang_after(base_seconds, upload_bytes)
+  if not upload_bytes then return math.max(base_seconds, LONGEST_HANG_SECONDS) end
+  return math.max(base_seconds, min(LONGEST_HANG_SECONDS, base_seconds + upload_bytes / HANG_BYTES_PER_SECOND))
+end
+
 local NO_CLAIMS = {}
 
 -- A policy as rendered, made ready for `decide`: once for each worker and generation.
@@ -339,32 +388,30 @@ local function compile(policy)
   for _, name in ipairs({ "exclude", "include", "key", "claims", "open", "trusted" }) do
     policy[name] = policy[name] or {}
   end
-  local by_address = false
   for _, rules in ipairs({ policy.exclude, policy.include }) do
     for _, rule in ipairs(rules) do
-      if rule.packed then rule.network, by_address = compiled_network(rule), true end
+      if rule.packed then rule.network = compiled_network(rule) end
     end
   end
   for index, network in ipairs(policy.trusted) do policy.trusted[index] = compiled_network(network) end
   for _, kind in ipairs(policy.key) do
     if kind == "cookie" then policy.mints = true end
-    if kind == "address" then by_address = true end
   end
-  policy.by_address = by_address
   policy.drawn, policy.users = {}, 0
+  policy.peers, policy.number_of_peers = {}, 0
   return policy
 end
 
 -- Decides for a compiled policy. Returns the rule, whether the candidate gets the request, the bucket and unit that
--- were drawn (as `draw` returns them), the unit's kind, and what they were drawn by: of kind "new" that is for the
--- cookie.
+-- were drawn (as `draw` returns them), the unit's kind, what they were drawn by (of kind "new" that is for the
+-- cookie), and the peer (or nil).
 local function decide(policy, host, handle, now)
-  local address = policy.by_address and client_address(host, handle, policy.trusted) or nil
+  local address = client_address(host, handle, policy.trusted)
   local cookies = host.cookies(handle)
   local claims = #policy.claims > 0 and usable_claims(host, handle, policy.claims, cookies) or NO_CLAIMS
   local seen = { cookies = cookies, claims = claims, address = address }
   local user, kind = user_of(policy, host, handle, seen)
   local drawn = draw(policy, user)
   local rule = choose(policy, host, handle, seen, drawn.bucket, now)
-  return rule, rule == "included" or rule == "share", drawn, kind, user
+  return rule, rule == "included" or rule == "share", drawn, kind, user, peer_of(policy, address)
 end

@@ -4,7 +4,8 @@ from importlib.resources import files
 from typing import Any
 
 from huidu.core.address import Network
-from huidu.core.audience import Matcher, NetworkRule
+from huidu.core.audience import CLOCK_BACK_SECONDS, Matcher, NetworkRule
+from huidu.core.faces import faces_of
 from huidu.core.routes import Routes, matcher_to_json
 
 
@@ -13,16 +14,23 @@ def policy_source() -> str:
     return files(__package__).joinpath("policy.lua").read_text()
 
 
-def policy_json(routes: Routes, secret: str, trusted: tuple[Network, ...]) -> dict[str, Any]:
-    """What `compile` in `policy.lua` takes. `trusted` are the proxies whose word on the client's address counts."""
+def policy_json(
+    routes: Routes, secret: str, trusted: tuple[Network, ...], recognition_paths: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """What `compile` in `policy.lua` takes. `trusted` are the proxies whose word on the client's address counts.
+
+    `recognition_paths` are the paths of foreign services that take audio.
+    """
+    faces = faces_of(routes.all_managed, recognition_paths)
     audience = routes.audience
     sources = audience.jwt.sources if audience.jwt else ()
     policy: dict[str, Any] = {
         "generation": routes.generation,
         "secret": secret,
-        "salt": routes.salt,
+        "salt": routes.bucket_salt,
         "stable": routes.stable,
         "share_bp": routes.share_bp,
+        "candidate_bp": routes.candidate_bp,
         "exclude": [_matcher(rule) for rule in audience.exclude],
         "include": [_matcher(rule) for rule in audience.include],
         "key": list(audience.key),
@@ -35,8 +43,15 @@ def policy_json(routes: Routes, secret: str, trusted: tuple[Network, ...]) -> di
         "volunteers_only": audience.volunteers_only,
         "trusted": [_network(network) for network in trusted],
     }
-    serving = {"candidate": routes.candidate, "release": routes.release, "expires_at": routes.expires_at}
-    return policy | {name: value for name, value in serving.items() if value is not None}
+    known = {
+        "candidate": routes.candidate,
+        "release": routes.release,
+        "expires_at": routes.expires_at,
+        "begins_at": None if routes.issued_at is None else routes.issued_at - CLOCK_BACK_SECONDS,
+        "posts": None if faces.posts is None else list(faces.posts),
+        "sockets": None if faces.sockets is None else list(faces.sockets),
+    }
+    return policy | {name: value for name, value in known.items() if value is not None}
 
 
 def _matcher(rule: Matcher) -> dict[str, Any]:

@@ -50,7 +50,12 @@ def _policy(routes: Routes, place: Place, secret: str) -> Json:
     """The program that decides, with the policy written into it: so it need not be looked up by each request."""
     secure = "; Secure" if place.tls else ""
     tail = f"; Path=/; Max-Age={_COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}"
-    values = (policy_json(routes, secret, place.trusted_proxies), _log_head(routes), f"{UID_COOKIE}=", tail)
+    values = (
+        policy_json(routes, secret, place.trusted_proxies, place.recognition_paths),
+        _log_head(routes),
+        f"{UID_COOKIE}=",
+        tail,
+    )
     head = f"local POLICY, LOG_HEAD, COOKIE_HEAD, COOKIE_TAIL = {', '.join(map(lua_literal, values))}\n"
     return typed("extensions.filters.http.lua.v3.LuaPerRoute", source_code={"inline_string": head + _program()})
 

@@ -20,7 +20,7 @@ def state(routes: Routes, place: Place, secret: str, resolve: Resolve) -> Json:
     """What `compiled` in lua/state.lua takes."""
     audience = routes.audience
     found: Json = {
-        "policy": policy_json(routes, secret, place.trusted_proxies),
+        "policy": policy_json(routes, secret, place.trusted_proxies, place.recognition_paths),
         "upstreams": {up.version: upstream_json(up, resolve) for up in routes.upstreams},
         "limits": {
             "retry_body_bytes": place.retry_body_bytes,

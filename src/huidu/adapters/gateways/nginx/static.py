@@ -154,7 +154,7 @@ def _drawn(routes: Routes) -> str:
     if routes.share_bp in (0, BUCKETS):
         return f"map 1 $huidu_drawn {{ default {'share' if routes.share_bp else 'rest'}; }}"
     percent = f"{routes.share_bp / 100:.2f}"
-    return f'split_clients "{routes.salt}:$huidu_user" $huidu_drawn {{ {percent}% share; * rest; }}'
+    return f'split_clients "{routes.bucket_salt}:$huidu_user" $huidu_drawn {{ {percent}% share; * rest; }}'
 
 
 def _any(name: str, rules: tuple[Matcher, ...], place: Place) -> str:

@@ -11,10 +11,12 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from huidu.core.evidence import Observation, Row
+from huidu.core.evidence import Row
+from huidu.core.observation import Observation
 from huidu.core.record import Record, Watch
 from huidu.core.release import Fleet
 from huidu.core.routes import Routes
+from huidu.core.safety import Heard
 from huidu.core.version import Version
 
 Samples = NDArray[np.float32]
@@ -196,6 +198,10 @@ class Instance(Protocol):
         """The text of one file, marked as made by the golden set. Raises `UnavailableError`."""
         ...
 
+    def hear(self, address: str, audio: Path, request_id: str) -> Heard:
+        """What a version makes of a clip that control sends itself, marked as such. Never raises."""
+        ...
+
     def trust(self, authorities: Collection[str]) -> None:
         """Takes PEM files on that vouch for versions spoken to by HTTPS. Raises `InvalidError`."""
         ...
@@ -250,15 +256,32 @@ class Store(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LogRead:
+    """What was read of the gateway's log: `lines` lines, and the checkpoint behind them.
+
+    `trouble` says what is wrong with the log itself, in words; None where nothing is.
+    """
+
+    observations: list[Observation]
+    checkpoint: dict[str, Any]
+    lines: int
+    trouble: str | None = None
+
+
 class GatewayLog(Protocol):
     """The gateway's log, read from a checkpoint on."""
 
     def rotate_if_due(self, now: float) -> None:
-        """Begins a new file when the present one has grown too large."""
+        """Begins a new file when the present one has grown too large, or where there is none."""
         ...
 
-    def read(self, checkpoint: dict[str, Any] | None) -> tuple[list[Observation], dict[str, Any]]:
-        """What was logged since, and the checkpoint behind it. Half a line stays for the next time.
+    def reopen(self) -> bool:
+        """Has the gateway open its log anew; whether it heard."""
+        ...
+
+    def read(self, checkpoint: dict[str, Any] | None) -> LogRead:
+        """What was logged since. Half a line stays for the next time.
 
         A checkpoint's `read` rises with every line. Raises `UnavailableError`.
         """

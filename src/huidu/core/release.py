@@ -32,6 +32,8 @@ class Event(StrEnum):
     RESUME_ASKED = "resume_asked"
     ROLLBACK_ASKED = "rollback_asked"
     FENCED = "fenced"
+    HELD = "held"
+    BLINDED = "blinded"
 
 
 class Move(StrEnum):
@@ -40,30 +42,40 @@ class Move(StrEnum):
     NEXT = "next"
     BACK = "back"
     HOLD = "hold"
+    END_SHARE = "end_share"
     GO_ON = "go_on"
 
 
 _ALWAYS = {Event.FAILED: Move.BACK, Event.ROLLBACK_ASKED: Move.BACK, Event.FENCED: Move.BACK}
 _HOLDS = {Event.PAUSE_ASKED: Move.HOLD, Event.RESUME_ASKED: Move.GO_ON}
+# What control itself holds: a guard that asks for people, or evidence that has stopped.
+_WATCHED = {Event.HELD: Move.HOLD, Event.BLINDED: Move.END_SHARE}
 _PASSES = {Event.STAGE_PASSED: Move.NEXT, Event.PROMOTE_ASKED: Move.NEXT}
 
 TRANSITIONS: Mapping[Phase, Mapping[Event, Move]] = {
     Phase.ADMISSION: {Event.ADMITTED: Move.NEXT, **_HOLDS, **_ALWAYS},
     Phase.GOLDEN: {Event.UNDECIDED: Move.HOLD, **_PASSES, **_HOLDS, **_ALWAYS},
-    Phase.SHARE: {**_PASSES, **_HOLDS, **_ALWAYS},
-    Phase.BAKE: {**_PASSES, **_HOLDS, **_ALWAYS},
+    Phase.SHARE: {**_PASSES, **_HOLDS, **_WATCHED, **_ALWAYS},
+    Phase.BAKE: {**_PASSES, **_HOLDS, **_WATCHED, **_ALWAYS},
     Phase.PROMOTED: {},
     Phase.ROLLED_BACK: {},
 }
 
 # While held, nothing moves forward by itself; people and losses still count.
-_REFUSED_WHILE_HELD = frozenset({Event.ADMITTED, Event.STAGE_PASSED, Event.UNDECIDED, Event.PAUSE_ASKED})
+_REFUSED_WHILE_HELD = frozenset({Event.ADMITTED, Event.STAGE_PASSED, Event.UNDECIDED, Event.PAUSE_ASKED, Event.HELD})
 _REFUSED_WHILE_NOT_HELD = frozenset({Event.RESUME_ASKED})
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One attempt to replace `stable` by `candidate`. `stage_index` is -1 in admission."""
+    """One attempt to replace `stable` by `candidate`. `stage_index` is -1 in admission.
+
+    `watched_seconds` is how long control has watched this stage, and `held_seconds` how much of that it was held:
+    sums of steps between ticks on a monotonic clock, so that neither a wall clock that jumps nor the absence of
+    control makes a stage older. `salt` draws the users; releases from before salts were random have none.
+    `generation` was in force at the gateway when the release began: its own requests bear a later one.
+    `share_ended` says that the share's users are on the stable version until somebody resumes.
+    """
 
     id: int
     candidate: str
@@ -76,7 +88,10 @@ class Release:
     started_at: float
     held: str | None = None
     held_seconds: float = 0.0
-    held_at: float | None = None
+    watched_seconds: float = 0.0
+    salt: str = ""
+    generation: int = 0
+    share_ended: bool = False
 
     @property
     def stage(self) -> Stage | None:
@@ -88,7 +103,13 @@ class Release:
 
     @property
     def share_bp(self) -> int:
-        return self.stage.share_bp if isinstance(self.stage, Share) and not self.over else 0
+        if not isinstance(self.stage, Share) or self.over or self.share_ended:
+            return 0
+        return self.stage.share_bp
+
+    @property
+    def holdback_bp(self) -> int:
+        return self.stage.holdback_bp if isinstance(self.stage, Share) and self.share_bp else 0
 
     @property
     def serving(self) -> bool:
@@ -99,10 +120,10 @@ class Release:
     def over(self) -> bool:
         return self.phase in (Phase.PROMOTED, Phase.ROLLED_BACK)
 
-    def elapsed_seconds(self, now: float) -> float:
+    @property
+    def elapsed_seconds(self) -> float:
         """Time in this stage towards its end: without the time it was held."""
-        end = self.held_at if self.held_at is not None else now
-        return max(0.0, end - self.entered_at - self.held_seconds)
+        return self.watched_seconds - self.held_seconds
 
 
 def accepted(release: Release) -> tuple[Event, ...]:
@@ -111,9 +132,30 @@ def accepted(release: Release) -> tuple[Event, ...]:
     return tuple(event for event in TRANSITIONS[release.phase] if event not in refused)
 
 
-def begin(release_id: int, candidate: str, stable: str, plan: Plan, rules: Rules, now: float) -> Release:
-    """A release at its start, in admission."""
-    return Release(release_id, candidate, stable, plan, rules, Phase.ADMISSION, -1, now, now)
+def begin(
+    release_id: int,
+    candidate: str,
+    stable: str,
+    plan: Plan,
+    rules: Rules,
+    now: float,
+    salt: str = "",
+    generation: int = 0,
+) -> Release:
+    """A release at its start, in admission. `salt` is random, `generation` the one in force at the gateway."""
+    return Release(
+        release_id, candidate, stable, plan, rules, Phase.ADMISSION, -1, now, now, salt=salt, generation=generation
+    )
+
+
+def aged(release: Release, step_seconds: float) -> Release:
+    """The release after control has watched it for so much longer."""
+    held = step_seconds if release.held is not None else 0.0
+    return replace(
+        release,
+        watched_seconds=release.watched_seconds + step_seconds,
+        held_seconds=release.held_seconds + held,
+    )
 
 
 def advance(release: Release, event: Event, now: float, reason: str = "") -> Release:
@@ -126,17 +168,18 @@ def advance(release: Release, event: Event, now: float, reason: str = "") -> Rel
         case Move.NEXT:
             return _next(release, now)
         case Move.BACK:
-            return replace(release, phase=Phase.ROLLED_BACK, held=None, held_at=None)
+            return replace(release, phase=Phase.ROLLED_BACK, held=None)
         case Move.HOLD:
-            return replace(release, held=reason or event.value, held_at=now)
+            return replace(release, held=reason or event.value)
+        case Move.END_SHARE:
+            return replace(release, held=reason or event.value, share_ended=True)
         case Move.GO_ON:
-            waited = now - (release.held_at if release.held_at is not None else now)
-            return replace(release, held=None, held_at=None, held_seconds=release.held_seconds + waited)
+            return replace(release, held=None, share_ended=False)
 
 
 def _next(release: Release, now: float) -> Release:
     index = release.stage_index + 1
-    fresh = replace(release, entered_at=now, held=None, held_at=None, held_seconds=0.0)
+    fresh = replace(release, entered_at=now, held=None, held_seconds=0.0, watched_seconds=0.0, share_ended=False)
     if index == len(release.plan.stages):
         return replace(fresh, phase=Phase.PROMOTED)
     return replace(fresh, stage_index=index, phase=_phase_of(release.plan.stages[index]))

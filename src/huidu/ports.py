@@ -17,6 +17,7 @@ from huidu.core.record import Record, Watch
 from huidu.core.release import Fleet
 from huidu.core.routes import Routes
 from huidu.core.safety import Heard
+from huidu.core.sockets import SocketReport
 from huidu.core.version import Version
 
 Samples = NDArray[np.float32]
@@ -64,7 +65,7 @@ class Recognition:
     request_id: str
     attempt: int
     answered: bool
-    purpose: str  # live, golden or warming
+    purpose: str  # live, golden, probe or warming
     engine: str
     device: str
     audio_seconds: float
@@ -114,6 +115,26 @@ class History(Protocol):
 
     def corrections(self, release_id: int, known: Collection[int]) -> list[Recognition]:
         """Answered live rows of a release that hold a corrected text and whose id is not known, by correction time."""
+        ...
+
+
+class Sockets(Protocol):
+    """The reports of sockets, as instances write them and control reads them. Safe to call from any thread."""
+
+    def report(self, report: SocketReport) -> None:
+        """Stores one report; one that is there already stays as it is. Raises `UnavailableError`."""
+        ...
+
+    def after(self, last_id: int, limit: int) -> list[SocketReport]:
+        """At most `limit` reports whose id is larger, by id. Ids rise in the order of storing and are never reused."""
+        ...
+
+    def newest_id(self) -> int:
+        """The id of the newest report; 0 where there is none."""
+        ...
+
+    def forget(self, before: float) -> int:
+        """Deletes the reports made before a time in epoch seconds; how many these were."""
         ...
 
 
@@ -187,6 +208,14 @@ class Runtime(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whether anybody serves at an address; `detail` is one short line on what was found there."""
+
+    answers: bool
+    detail: str
+
+
 class Instance(Protocol):
     """A running recognition service, reached directly and not through the gateway."""
 
@@ -194,8 +223,17 @@ class Instance(Protocol):
         """Loaded and warmed up."""
         ...
 
-    def transcribe(self, address: str, audio: Path, request_id: str) -> str:
-        """The text of one file, marked as made by the golden set. Raises `UnavailableError`."""
+    def reach(self, address: str) -> Reach:
+        """Whether anybody serves there, whatever it is; takes about two seconds at most and raises nothing."""
+        ...
+
+    def transcribe(
+        self, address: str, audio: Path, request_id: str, purpose: str = "golden", timeout_seconds: float = 60.0
+    ) -> str:
+        """The text of one file, marked as asked for by `purpose`: golden or probe. Raises `UnavailableError`.
+
+        Each step (to connect, to send, to be answered) may take `timeout_seconds`.
+        """
         ...
 
     def hear(self, address: str, audio: Path, request_id: str) -> Heard:

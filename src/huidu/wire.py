@@ -14,7 +14,7 @@ from huidu.adapters.engines.sherpa import SherpaEngine, family_of, provider_of
 from huidu.core.errors import HuiduError, InvalidError, RefusedError, UnavailableError, unknown_name
 from huidu.core.places import Places
 from huidu.core.version import Version, fingerprint
-from huidu.ports import AudioReader, Engine, History, Runtime
+from huidu.ports import AudioReader, Engine, History, Runtime, Sockets
 from huidu.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -66,6 +66,17 @@ def make_history(data: Path, migrate: bool = False) -> History:
     from huidu.adapters.store.history import SqlHistory
 
     return SqlHistory(open_database(data, migrate))
+
+
+def make_sockets(data: Path, migrate: bool = False) -> Sockets:
+    """The reports of sockets in a data folder. Raises `InvalidError` and `UnavailableError`.
+
+    Where the schema is older than they are they refuse with `UnavailableError`, and whoever reports goes on without.
+    """
+    from huidu.adapters.store.database import open_database
+    from huidu.adapters.store.sockets import SqlSockets
+
+    return SqlSockets(open_database(data, migrate))
 
 
 def read_hotwords(version: Version) -> bytes:
@@ -128,7 +139,7 @@ def instance_app(
         hotwords=tuple(words),
         on_failure=on_failure,
     )
-    return create_app(service, history, info, limits)
+    return create_app(service, history, info, limits, sockets=make_sockets(data))
 
 
 def _model_files(version: Version) -> list[Path]:
@@ -273,7 +284,7 @@ def reached(version: Version) -> Iterator[tuple[str | None, "Transcribe"]]:
 def _transcribed(instance: "HttpInstance", address: str, found: "Utterance") -> str:
     request_id = f"eval-{found.audio_sha256[:16]}-{uuid.uuid4().hex[:12]}"
     # A meeting of two hours takes its time; nobody waits for it as a user would.
-    return instance.transcribe(address, found.audio, request_id, max(60.0, 10 * found.audio_seconds))
+    return instance.transcribe(address, found.audio, request_id, timeout_seconds=max(60.0, 10 * found.audio_seconds))
 
 
 def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlStore") -> "Controller":

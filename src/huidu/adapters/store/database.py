@@ -25,7 +25,7 @@ from huidu.core.errors import InvalidError, UnavailableError
 FILE_NAME = "history.db"
 # The newest migration. Instances write it into a fresh database without importing Alembic; a test holds it to
 # what lies in `migrations/versions`.
-HEAD = "0001"
+HEAD = "0002"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_S = 5.0

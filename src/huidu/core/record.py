@@ -1,12 +1,13 @@
 """What one step of control adds to the store, and how values of the core read as plain JSON there."""
 
+import re
 from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
 from huidu.core.evidence import Row
 from huidu.core.plan import Golden, Guard, Measure, Plan, Rules, Share, Stage, Undecided
-from huidu.core.release import Fleet, Phase, Release
+from huidu.core.release import Fleet, Override, Phase, Release, said
 from huidu.core.verdict import Verdict
 
 
@@ -92,6 +93,7 @@ def fleet_from_json(found: dict[str, Any], release: Release | None) -> Fleet:
 def release_to_json(release: Release, watch: Watch) -> dict[str, Any]:
     rest = (each.name for each in fields(release) if each.name not in ("plan", "rules"))
     plain: dict[str, Any] = {name: getattr(release, name) for name in rest}
+    plain["overrides"] = [asdict(each) for each in release.overrides]
     plain["plan"], plain["rules"] = _plan_to_json(release.plan), asdict(release.rules)
     plain["watch"] = {
         "verdicts": {name: verdict.as_json() for name, verdict in watch.verdicts.items()},
@@ -111,20 +113,29 @@ def _plan_to_json(plan: Plan) -> list[dict[str, Any]]:
 
 
 def release_from_json(found: dict[str, Any]) -> tuple[Release, Watch]:
-    rest = {name: value for name, value in found.items() if name not in ("plan", "rules", "phase", "watch")}
+    apart = ("plan", "rules", "phase", "watch", "overrides")
+    rest = {name: value for name, value in found.items() if name not in apart}
     rules = found["rules"]
     guards = tuple(Guard(**{**guard, "measure": Measure(guard["measure"])}) for guard in rules["guards"])
     release = Release(
         plan=Plan(tuple(_stage(stage) for stage in found["plan"])),
         rules=Rules(guards, rules["alpha"], rules["beta"]),
         phase=Phase(found["phase"]),
-        **rest,
+        # Releases stored before overrides were kept have none.
+        overrides=tuple(Override(**each) for each in found.get("overrides", ())),
+        **(rest if "held_by" in rest else rest | _hold_of_old(rest["held"])),
     )
     watch = found["watch"]
     verdicts = {name: Verdict.from_json(verdict) for name, verdict in watch["verdicts"].items()}
     # Releases stored before there was this alarm have none.
     mismatches = watch.get("mismatches", {})
     return release, Watch(verdicts, watch["looks"], watch["certifying"], watch["taken"], watch["pids"], mismatches)
+
+
+def _hold_of_old(held: str | None) -> dict[str, Any]:
+    """A hold stored when its text alone told whose it was: `pause_asked by li: lunch`."""
+    found = re.fullmatch(r"pause_asked by (.*?)(?:: (.*))?", held or "", re.DOTALL)
+    return {"held": said("paused", found[1], found[2] or ""), "held_by": found[1]} if found else {"held_by": None}
 
 
 def _stage(found: dict[str, Any]) -> Stage:

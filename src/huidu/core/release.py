@@ -58,12 +58,28 @@ TRANSITIONS: Mapping[Phase, Mapping[Event, Move]] = {
 
 # While held, nothing moves forward by itself; people and losses still count.
 _REFUSED_WHILE_HELD = frozenset({Event.ADMITTED, Event.STAGE_PASSED, Event.UNDECIDED, Event.PAUSE_ASKED})
+# A hold of Huidu's own is a question, which a promotion answers; a person's is lifted first.
+_REFUSED_WHILE_PAUSED = _REFUSED_WHILE_HELD | {Event.PROMOTE_ASKED}
 _REFUSED_WHILE_NOT_HELD = frozenset({Event.RESUME_ASKED})
+_LOOK_AGAIN = "accepted: look at `huidu status` and ask again"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A stage that ended because a person said so."""
+
+    stage: str
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One attempt to replace `stable` by `candidate`. `stage_index` is -1 in admission."""
+    """One attempt to replace `stable` by `candidate`. `stage_index` is -1 in admission.
+
+    `held` says why it is held; `held_by` who paused it, None where Huidu itself holds it. `overrides` are the stages
+    that people passed, in order.
+    """
 
     id: int
     candidate: str
@@ -77,6 +93,8 @@ class Release:
     held: str | None = None
     held_seconds: float = 0.0
     held_at: float | None = None
+    held_by: str | None = None
+    overrides: tuple[Override, ...] = ()
 
     @property
     def stage(self) -> Stage | None:
@@ -107,7 +125,10 @@ class Release:
 
 def accepted(release: Release) -> tuple[Event, ...]:
     """The events that the release accepts now; refusals and clients read it from here."""
-    refused = _REFUSED_WHILE_HELD if release.held is not None else _REFUSED_WHILE_NOT_HELD
+    if release.held is None:
+        refused = _REFUSED_WHILE_NOT_HELD
+    else:
+        refused = _REFUSED_WHILE_HELD if release.held_by is None else _REFUSED_WHILE_PAUSED
     return tuple(event for event in TRANSITIONS[release.phase] if event not in refused)
 
 
@@ -116,27 +137,32 @@ def begin(release_id: int, candidate: str, stable: str, plan: Plan, rules: Rules
     return Release(release_id, candidate, stable, plan, rules, Phase.ADMISSION, -1, now, now)
 
 
-def advance(release: Release, event: Event, now: float, reason: str = "") -> Release:
-    """The release after an event at `now`. Raises `RefusedError` that names what is accepted."""
+def advance(release: Release, event: Event, now: float, reason: str = "", by: str | None = None) -> Release:
+    """The release after an event at `now`; `by` is the person who asked for it, None where Huidu did.
+
+    Raises `RefusedError` that names what is accepted.
+    """
     if event not in accepted(release):
         listed = ", ".join(accepted(release)) or "nothing, it is over"
         state = f"{release.stage_name}{' (held)' if release.held is not None else ''}"
         raise RefusedError(f"{event} is not accepted in {state}; accepted now: {listed}")
     match TRANSITIONS[release.phase][event]:
         case Move.NEXT:
-            return _next(release, now)
+            override = () if by is None else (Override(release.stage_name, by, reason),)
+            return replace(_next(release, now), overrides=release.overrides + override)
         case Move.BACK:
-            return replace(release, phase=Phase.ROLLED_BACK, held=None, held_at=None)
+            return replace(release, phase=Phase.ROLLED_BACK, held=None, held_at=None, held_by=None)
         case Move.HOLD:
-            return replace(release, held=reason or event.value, held_at=now)
+            why = reason or event.value if by is None else said("paused", by, reason)
+            return replace(release, held=why, held_at=now, held_by=by)
         case Move.GO_ON:
             waited = now - (release.held_at if release.held_at is not None else now)
-            return replace(release, held=None, held_at=None, held_seconds=release.held_seconds + waited)
+            return replace(release, held=None, held_at=None, held_by=None, held_seconds=release.held_seconds + waited)
 
 
 def _next(release: Release, now: float) -> Release:
     index = release.stage_index + 1
-    fresh = replace(release, entered_at=now, held=None, held_at=None, held_seconds=0.0)
+    fresh = replace(release, entered_at=now, held=None, held_at=None, held_by=None, held_seconds=0.0)
     if index == len(release.plan.stages):
         return replace(fresh, phase=Phase.PROMOTED)
     return replace(fresh, stage_index=index, phase=_phase_of(release.plan.stages[index]))
@@ -146,6 +172,50 @@ def _phase_of(stage: Stage) -> Phase:
     if isinstance(stage, Golden):
         return Phase.GOLDEN
     return Phase.BAKE if stage.name == "bake" else Phase.SHARE
+
+
+def said(what: str, by: str, reason: str) -> str:
+    """What a person did, in one line: `paused by li: lunch`."""
+    return f"{what} by {by}{': ' + reason if reason else ''}"
+
+
+def promotion(release: Release) -> str:
+    """Why a release was promoted: each step that a person took instead of the evidence is named."""
+    by_hand = release.overrides
+    if by_hand and by_hand[-1].stage == release.stage_name:
+        *by_hand, last = by_hand
+        head = said("promoted", last.by, last.reason)
+    else:
+        head = "every stage passed"
+    return "; ".join([head, *(said(f"{each.stage} passed", each.by, each.reason) for each in by_hand)])
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The release and the stage that the sender of a command had before them; None where they name none."""
+
+    release: int | None = None
+    stage: str | None = None
+
+
+def as_seen(release: Release | None, seen: Seen) -> Release:
+    """The release that runs, where it stands as the sender of a command saw it.
+
+    Raises `RefusedError` with what has changed since, or where none runs.
+    """
+    if release is None:
+        if seen == Seen():
+            raise RefusedError("no release runs; accepted: huidu release start VERSION")
+        was = f"release {seen.release}" if seen.release is not None else "the release"
+        where = f" in {seen.stage}" if seen.stage is not None else ""
+        raise RefusedError(f"{was}, which you saw{where}, is over; {_LOOK_AGAIN}")
+    if seen.release is not None and seen.release != release.id:
+        runs = f"release {release.id} of {release.candidate} runs now, in {release.stage_name}"
+        raise RefusedError(f"{runs}, not release {seen.release} as you saw; {_LOOK_AGAIN}")
+    if seen.stage is not None and seen.stage != release.stage_name:
+        stands = f"release {release.id} is in {release.stage_name} now"
+        raise RefusedError(f"{stands}, not in {seen.stage} as you saw; {_LOOK_AGAIN}")
+    return release
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     _check_ports(settings)
     with alone(places):
         supervisor_config, stable_address = _lay_out(settings, places)
-    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(supervisor_config)]
+    command = [sys.executable, "-m", "huidu.adapters.runtimes.supervisord", "-c", str(supervisor_config)]
     # A group of its own: Ctrl-C reaches `up` alone, which then ends the rest in order.
     supervisord = subprocess.Popen(command, start_new_session=True)
     threading.Thread(target=_announce, args=(settings, stable_address), daemon=True).start()

@@ -18,7 +18,9 @@ def alone(places: Places) -> Iterator[None]:
         # Not for programs that are started meanwhile: a lock lives as long as the last that has its file open.
         lock = places.control_lock.open("a+b", buffering=0)
     except OSError as error:
-        raise UnavailableError(f"{places.run} cannot be written to ({error.strerror}); accepted: a disk that can") from None
+        raise UnavailableError(
+            f"{places.run} cannot be written to ({error.strerror}); accepted: a disk that can"
+        ) from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -27,7 +29,9 @@ def alone(places: Places) -> Iterator[None]:
                 f"another control runs on {places.data}{_holder(lock)}; accepted: one control for each data folder"
             ) from None
         except OSError as error:
-            raise UnavailableError(f"{places.control_lock} cannot be locked ({error.strerror}); accepted: a local disk") from None
+            raise UnavailableError(
+                f"{places.control_lock} cannot be locked ({error.strerror}); accepted: a local disk"
+            ) from None
         _sign(lock)
         yield
 

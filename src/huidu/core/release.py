@@ -176,17 +176,16 @@ def _phase_of(stage: Stage) -> Phase:
 
 def said(what: str, by: str, reason: str) -> str:
     """What a person did, in one line: `paused by li: lunch`."""
-    return f"{what} by {by}{': ' + reason if reason else ''}"
+    line = " ".join(reason.split())
+    return f"{what} by {by}{': ' + line if line else ''}"
 
 
 def promotion(release: Release) -> str:
     """Why a release was promoted: each step that a person took instead of the evidence is named."""
-    by_hand = release.overrides
+    by_hand, head = release.overrides, "every stage passed"
     if by_hand and by_hand[-1].stage == release.stage_name:
-        *by_hand, last = by_hand
-        head = said("promoted", last.by, last.reason)
-    else:
-        head = "every stage passed"
+        head = said("promoted", by_hand[-1].by, by_hand[-1].reason)
+        by_hand = by_hand[:-1]
     return "; ".join([head, *(said(f"{each.stage} passed", each.by, each.reason) for each in by_hand)])
 
 

@@ -150,8 +150,11 @@ def _with_overrides(connection: Connection, release: int, stored: dict[str, Any]
         return stored
     asked = (release_events.c.release_id == release) & (release_events.c.kind == "promote_asked")
     query = select(release_events.c.payload).where(asked).order_by(release_events.c.id)
-    payloads = connection.execute(query).scalars().all()
-    return {**stored, "overrides": [{"stage": each["from"], "by": each["by"], "reason": each["reason"]} for each in payloads]}
+    overrides = [
+        {"stage": payload["from"], "by": payload["by"], "reason": payload["reason"]}
+        for payload in connection.execute(query).scalars()
+    ]
+    return {**stored, "overrides": overrides}
 
 
 def _put_backs(connection: Connection) -> list[tuple[int, dict[str, Any]]]:

@@ -259,7 +259,19 @@ class Stored:
 
 
 class Store(Protocol):
-    """Releases, their events and their evidence. A change and its record share a transaction."""
+    """Releases, their events and their evidence. A change and its record share a transaction.
+
+    One control writes at a time, the last that claimed the store (or wrote first): what the others write is refused
+    with `TakenOverError`.
+    """
+
+    def claim(self) -> None:
+        """Makes this the one that writes. Raises `UnavailableError`."""
+        ...
+
+    def confirm(self) -> None:
+        """Raises `TakenOverError` where another has claimed the store since; never because it cannot be read now."""
+        ...
 
     def load(self) -> Stored | None:
         """The state as last recorded; None in an empty store."""
@@ -278,7 +290,12 @@ class Store(Protocol):
         ...
 
     def releases(self) -> list[dict[str, Any]]:
-        """All releases, the newest first, as plain JSON."""
+        """All releases, the newest first, as plain JSON.
+
+        `put_back` of each lists the roll backs that undid it after its promotion: `release` (which, None where no
+        promotion made the version left stable), `time, from, to, by, reason, without_control`. Where versions were
+        put back before there was any release, a row with id 0 holds them.
+        """
         ...
 
     def release(self, release: int) -> dict[str, Any]:

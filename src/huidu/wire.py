@@ -1,21 +1,31 @@
 """Chooses what stands behind each port: the only module that names concrete adapters."""
 
 import hashlib
+import logging
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from huidu import __version__
 from huidu.adapters.engines.sherpa import SherpaEngine, family_of, provider_of
-from huidu.core.errors import HuiduError, InvalidError, RefusedError, UnavailableError, unknown_name
+from huidu.core.errors import (
+    HuiduError,
+    InvalidError,
+    RefusedError,
+    TakenOverError,
+    UnavailableError,
+    unknown_name,
+)
 from huidu.core.places import Places
 from huidu.core.version import Version, fingerprint
 from huidu.ports import AudioReader, Engine, History, Runtime, Sockets
 from huidu.settings import Settings, load
+from huidu.settings_changes import Running, changes, lines
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -27,6 +37,8 @@ if TYPE_CHECKING:
     from huidu.core.testset import TestSet, Utterance
     from huidu.evaluation.recognise import Transcribe
     from huidu.recognition.transcribe import InstanceInfo, Limits
+
+_LOG = logging.getLogger(__name__)
 
 # Engines by the name that configurations use, with the package whose version enters the fingerprint.
 _ENGINE_PACKAGES = {SherpaEngine.name: "sherpa-onnx"}
@@ -306,7 +318,36 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
     return Controller(parts, config_of(settings))
 
 
-def control_app(settings: "Settings", controller: "Controller", gateway: "FileGateway", store: "SqlStore") -> "FastAPI":
+class ConfigFile:
+    """The configuration file of a control that runs: read again, taken over, and told what came of it."""
+
+    def __init__(self, settings: "Settings", controller: "Controller"):
+        self._started = self._taken = settings
+        self._controller = controller
+        self._lock = threading.Lock()
+
+    def apply(self) -> dict[str, Any]:
+        """Takes the file over; returns what `settings_changes.changes` says. Raises `InvalidError`, `RefusedError`."""
+        with self._lock:
+            read = load(self._started.path)
+            fleet = self._controller.view.fleet
+            candidate = fleet.release.candidate if fleet.release else None
+            running = Running(frozenset(filter(None, (fleet.stable, fleet.previous))), candidate)
+            self._controller.reconfigure(config_of(read))
+            found = changes(self._started, self._taken, read, running)
+            self._taken = read
+        for line in lines(found):
+            _LOG.info("%s: %s", read.path.name, line)
+        return found
+
+
+def control_app(
+    controller: "Controller",
+    gateway: "FileGateway",
+    store: "SqlStore",
+    file: ConfigFile,
+    on_taken_over: Callable[[TakenOverError], None],
+) -> "FastAPI":
     from huidu.control.app import create_app
 
-    return create_app(controller, store, gateway, SystemClock(), lambda: config_of(load(settings.path)))
+    return create_app(controller, store, gateway, SystemClock(), file.apply, on_taken_over)

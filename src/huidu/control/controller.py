@@ -16,7 +16,7 @@ from huidu.control.admission import admit
 from huidu.control.decide import Gathered, View, decide, entered, remembered
 from huidu.control.golden import GoldenRun
 from huidu.core.audience import Audience
-from huidu.core.errors import InvalidError, RefusedError, UnavailableError, unknown_name
+from huidu.core.errors import HuiduError, InvalidError, RefusedError, UnavailableError, unknown_name
 from huidu.core.plan import Golden, Plan, Rules
 from huidu.core.record import Happening, Outcome, Record
 from huidu.core.release import (
@@ -25,14 +25,18 @@ from huidu.core.release import (
     Phase,
     Release,
     Route,
+    Seen,
     Standing,
     Start,
     Stop,
     advance,
+    as_seen,
     begin,
     effects,
     placed,
+    promotion,
     put_back,
+    said,
     settled,
     standing,
 )
@@ -105,6 +109,8 @@ class _Live:
     left: dict[str, "_Left"] = field(default_factory=dict)
     # Versions that could not be asked to move their streams.
     deaf: set[str] = field(default_factory=set)
+    # How the last release ended, and the number and stable version for which that was read.
+    ended: tuple[tuple[int, str], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +146,23 @@ class Controller:
         """Utterances of the golden set recognised so far, and their number; None outside the golden stage."""
         run = self._live.golden
         return (len(self.view.golden), run.size) if run else None
+
+    @property
+    def last_release(self) -> dict[str, Any] | None:
+        """How the last release ended, as its record says; None while one runs and before the first."""
+        fleet = self.view.fleet
+        # Whatever puts an earlier version back changes the stable one.
+        key = (fleet.last_release, fleet.stable)
+        if fleet.release is not None or fleet.last_release == 0:
+            return None
+        if self._live.ended is None or self._live.ended[0] != key:
+            shown = ("id", "version", "outcome", "reason", "ended_at", "put_back")
+            try:
+                row = self._parts.store.release(fleet.last_release)
+            except HuiduError as error:
+                return dict.fromkeys(shown) | {"id": fleet.last_release, "reason": str(error)}
+            self._live.ended = (key, {name: row[name] for name in shown})
+        return self._live.ended[1]
 
     def awake(self) -> Routes:
         """Prepares for processes that all start now, as under a fresh `huidu up`; returns the routes to begin with.
@@ -427,31 +450,43 @@ class Controller:
         measured = self._parts.store.peak_memory_bytes(version)
         return declared or measured or _UNKNOWN_PEAK_BYTES
 
-    def promote(self, by: str, reason: str) -> Release:
-        """Moves on now, past what is undecided. Raises `RefusedError` without a release, or before it is admitted."""
-        return self._ask(Event.PROMOTE_ASKED, by, reason)
+    # Each of these raises `RefusedError` where the release is not, or no longer, where its sender saw it.
 
-    def pause(self, by: str, reason: str) -> Release:
+    def promote(self, by: str, reason: str, seen: Seen = Seen(), resume: bool = False) -> Release:
+        """Moves on now, past what is undecided, and with `resume` past a colleague's pause.
+
+        Raises `RefusedError` without a release, before it is admitted, and while it is paused.
+        """
+        return self._ask(Event.PROMOTE_ASKED, by, reason, seen, resume)
+
+    def pause(self, by: str, reason: str, seen: Seen = Seen()) -> Release:
         """Holds the release where it is; losses are still answered."""
-        return self._ask(Event.PAUSE_ASKED, by, reason)
+        return self._ask(Event.PAUSE_ASKED, by, reason, seen)
 
-    def resume(self, by: str, reason: str) -> Release:
+    def resume(self, by: str, reason: str, seen: Seen = Seen()) -> Release:
         """Goes on after a hold."""
-        return self._ask(Event.RESUME_ASKED, by, reason)
+        return self._ask(Event.RESUME_ASKED, by, reason, seen)
 
-    def _ask(self, event: Event, by: str, reason: str) -> Release:
+    def _ask(self, event: Event, by: str, reason: str, seen: Seen, resume: bool = False) -> Release:
         with self._lock:
-            release = self._running()
+            release = as_seen(self.view.fleet.release, seen)
             now = self._parts.clock.now()
-            moved = advance(release, event, now, f"{event.value} by {by}{': ' + reason if reason else ''}")
+            moved = release
+            steps = [event]
+            if event is Event.PROMOTE_ASKED and release.held_by is not None:
+                if not resume:
+                    raise RefusedError(f"{release.held}; accepted: promote --resume, or resume first")
+                steps = [Event.RESUME_ASKED, event]
+            for step in steps:
+                moved = advance(moved, step, now, reason, by)
             outcome = None
             if moved.phase is Phase.PROMOTED:
-                outcome = Outcome("promoted", release.stage_name, None, f"promoted by {by}: {reason}")
+                outcome = Outcome("promoted", release.stage_name, None, promotion(moved))
             stays = moved.stage_index == release.stage_index and not moved.over
             view = replace(self.view, fleet=settled(self.view.fleet, moved)) if stays else entered(self.view, moved)
             payload = {"by": by, "reason": reason, "from": release.stage_name}
-            happening = Happening(release.id, now, event.value, payload)
-            self._commit(view, Record(moved, view.watch, outcome, happenings=(happening,)))
+            happenings = tuple(Happening(release.id, now, step.value, payload) for step in steps)
+            self._commit(view, Record(moved, view.watch, outcome, happenings=happenings))
             self._apply()
             return moved
 
@@ -490,8 +525,7 @@ class Controller:
             raise RefusedError(f"a release runs, whose stable version is {release.stable}; accepted: rollback first")
         now = self._parts.clock.now()
         moved = advance(release, Event.ROLLBACK_ASKED, now)
-        said = f"rolled back by {by}{': ' + reason if reason else ''}"
-        outcome = Outcome("rolled_back", release.stage_name, None, said)
+        outcome = Outcome("rolled_back", release.stage_name, None, said("rolled back", by, reason))
         payload = {"by": by, "reason": reason, "received_at": received_at, "from": release.candidate}
         happening = Happening(release.id, now, Event.ROLLBACK_ASKED.value, payload | {"to": release.stable})
         record = Record(replace(moved, entered_at=now), self.view.watch, outcome, happenings=(happening,))
@@ -549,11 +583,6 @@ class Controller:
     def _commit(self, view: View, record: Record) -> None:
         self._parts.store.record(view.fleet, record)
         self.view = view
-
-    def _running(self) -> Release:
-        if self.view.fleet.release is None:
-            raise RefusedError("no release runs; accepted: huidu release start VERSION")
-        return self.view.fleet.release
 
     def _version(self, name: str) -> Version:
         if name not in self.config.versions:

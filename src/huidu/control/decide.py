@@ -18,7 +18,7 @@ from huidu.core.looks import Look, due
 from huidu.core.observation import Failure, Observation, Sample, samples
 from huidu.core.plan import Answer, Golden, Measure, Share, Undecided
 from huidu.core.record import Happening, Outcome, Record, Watch
-from huidu.core.release import Event, Fleet, Phase, Release, advance, aged, put_back, settled
+from huidu.core.release import Event, Fleet, Phase, Release, advance, aged, promotion, put_back, settled
 from huidu.core.routes import Routes
 from huidu.core.safety import Probe, included_run, probed
 from huidu.core.sockets import SocketReport
@@ -130,9 +130,8 @@ def _adopt(view: View, found: Gathered, seen: tuple[Sample, ...]) -> tuple[View,
         record = Record(ended, view.watch, outcome, happenings=(happening,), evidence=rows, late=late)
         return replace(view, fleet=settled(fleet, ended)), replace(record, checkpoint=found.checkpoint)
     if found.routes is not None and found.routes.stable != fleet.stable:
-        happening = Happening(
-            fleet.last_release, found.now, "put_back", {"to": found.routes.stable, "fence": found.fence}
-        )
+        payload = {"from": fleet.stable, "to": found.routes.stable, "fence": found.fence}
+        happening = Happening(fleet.last_release, found.now, "put_back", payload)
         record = Record(happenings=(happening,), late=late, checkpoint=found.checkpoint)
         return replace(view, fleet=put_back(fleet, found.routes.stable)), record
     return replace(view, fleet=fleet), Record(late=late, checkpoint=found.checkpoint)
@@ -470,7 +469,7 @@ def _to(view: View, release: Release, event: Event, now: float) -> _Moved:
     moved = advance(release, event, now)
     outcome = None
     if moved.phase is Phase.PROMOTED:
-        outcome = Outcome("promoted", release.stage_name, None, "every stage passed")
+        outcome = Outcome("promoted", release.stage_name, None, promotion(moved))
     return entered(view, moved), event, None, outcome
 
 
@@ -495,7 +494,7 @@ def entered(view: View, release: Release) -> View:
 def _ended(release: Release, outcome: Outcome | None, now: float) -> Release:
     """The final state of a release that this step ended, for its record."""
     phase = Phase.PROMOTED if outcome is not None and outcome.outcome == "promoted" else Phase.ROLLED_BACK
-    return replace(release, phase=phase, entered_at=now, held=None)
+    return replace(release, phase=phase, entered_at=now, held=None, held_by=None)
 
 
 def _happening(

@@ -34,6 +34,7 @@ def status(controller: Controller, routes: Routes | None, now: float) -> dict[st
         "guards": _guards(release, view.watch) if release else {},
         "alarms": [_alarm(alarm) for alarm in view.alarms],
         "release": _release(controller, release) if release else None,
+        "last_release": controller.last_release,
         "generation": routes.generation if routes else None,
         "expires_at": routes.expires_at if routes else None,
         "versions": _versions(controller),

@@ -1,5 +1,6 @@
 """What one step of control adds to the store, and how values of the core read as plain JSON there."""
 
+import re
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
@@ -17,7 +18,7 @@ from huidu.core.plan import (
     Stage,
     Undecided,
 )
-from huidu.core.release import Fleet, Phase, Release
+from huidu.core.release import Fleet, Override, Phase, Release, said
 from huidu.core.safety import IncludedRun, ProbeState
 from huidu.core.verdict import Verdict
 
@@ -110,6 +111,7 @@ def fleet_from_json(found: dict[str, Any], release: Release | None) -> Fleet:
 def release_to_json(release: Release, watch: Watch) -> dict[str, Any]:
     rest = (each.name for each in fields(release) if each.name not in ("plan", "rules"))
     plain: dict[str, Any] = {name: getattr(release, name) for name in rest}
+    plain["overrides"] = [asdict(each) for each in release.overrides]
     plain["plan"], plain["rules"] = _plan_to_json(release.plan), asdict(release.rules)
     plain["watch"] = {
         "verdicts": {name: verdict.as_json() for name, verdict in watch.verdicts.items()},
@@ -135,12 +137,15 @@ def _plan_to_json(plan: Plan) -> list[dict[str, Any]]:
 def release_from_json(found: dict[str, Any]) -> tuple[Release, Watch]:
     """Also of what an earlier Huidu stored: what it did not know yet has its value from before there was such."""
     rules = found["rules"]
-    named = {each.name for each in fields(Release)} - {"plan", "rules", "phase"}
+    named = {each.name for each in fields(Release)} - {"plan", "rules", "phase", "overrides"}
+    known = {name: value for name, value in found.items() if name in named}
     release = Release(
         plan=Plan(tuple(_stage(stage) for stage in found["plan"])),
         rules=Rules(tuple(_guard(guard) for guard in rules["guards"]), rules["alpha"], rules["beta"]),
         phase=Phase(found["phase"]),
-        **{name: value for name, value in found.items() if name in named},
+        # Releases stored before overrides were kept have none.
+        overrides=tuple(Override(**each) for each in found.get("overrides", ())),
+        **(known if "held_by" in known else known | _hold_of_old(known["held"])),
     )
     if "watched_seconds" not in found:
         # Its age was a difference of wall clocks: the stage begins again, which promotes nobody.
@@ -167,6 +172,12 @@ def _watch(found: dict[str, Any]) -> Watch:
 def _guard(found: dict[str, Any]) -> Guard:
     known = {**found, "measure": Measure(found["measure"])}
     return Guard(**(known | ({"answer": Answer(found["answer"])} if "answer" in found else {})))
+
+
+def _hold_of_old(held: str | None) -> dict[str, Any]:
+    """A hold stored when its text alone told whose it was: `pause_asked by li: lunch`."""
+    found = re.fullmatch(r"pause_asked by (.*?)(?:: (.*))?", held or "", re.DOTALL)
+    return {"held": said("paused", found[1], found[2] or ""), "held_by": found[1]} if found else {"held_by": None}
 
 
 def _stage(found: dict[str, Any]) -> Stage:

@@ -63,7 +63,19 @@ TRANSITIONS: Mapping[Phase, Mapping[Event, Move]] = {
 
 # While held, nothing moves forward by itself; people and losses still count.
 _REFUSED_WHILE_HELD = frozenset({Event.ADMITTED, Event.STAGE_PASSED, Event.UNDECIDED, Event.PAUSE_ASKED, Event.HELD})
+# A hold of Huidu's own is a question, which a promotion answers; a person's is lifted first.
+_REFUSED_WHILE_PAUSED = _REFUSED_WHILE_HELD | {Event.PROMOTE_ASKED}
 _REFUSED_WHILE_NOT_HELD = frozenset({Event.RESUME_ASKED})
+_LOOK_AGAIN = "accepted: look at `huidu status` and ask again"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A stage that ended because a person said so."""
+
+    stage: str
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,8 @@ class Release:
     control makes a stage older. `salt` draws the users; releases from before salts were random have none.
     `generation` was in force at the gateway when the release began: its own requests bear a later one.
     `share_ended` says that the share's users are on the stable version until somebody resumes.
+    `held` says why it is held; `held_by` who paused it, None where Huidu itself holds it. `overrides` are the stages
+    that people passed, in order.
     """
 
     id: int
@@ -92,6 +106,8 @@ class Release:
     salt: str = ""
     generation: int = 0
     share_ended: bool = False
+    held_by: str | None = None
+    overrides: tuple[Override, ...] = ()
 
     @property
     def stage(self) -> Stage | None:
@@ -128,7 +144,10 @@ class Release:
 
 def accepted(release: Release) -> tuple[Event, ...]:
     """The events that the release accepts now; refusals and clients read it from here."""
-    refused = _REFUSED_WHILE_HELD if release.held is not None else _REFUSED_WHILE_NOT_HELD
+    if release.held is None:
+        refused = _REFUSED_WHILE_NOT_HELD
+    else:
+        refused = _REFUSED_WHILE_HELD if release.held_by is None else _REFUSED_WHILE_PAUSED
     return tuple(event for event in TRANSITIONS[release.phase] if event not in refused)
 
 
@@ -158,28 +177,41 @@ def aged(release: Release, step_seconds: float) -> Release:
     )
 
 
-def advance(release: Release, event: Event, now: float, reason: str = "") -> Release:
-    """The release after an event at `now`. Raises `RefusedError` that names what is accepted."""
+def advance(release: Release, event: Event, now: float, reason: str = "", by: str | None = None) -> Release:
+    """The release after an event at `now`; `by` is the person who asked for it, None where Huidu did.
+
+    Raises `RefusedError` that names what is accepted.
+    """
     if event not in accepted(release):
         listed = ", ".join(accepted(release)) or "nothing, it is over"
         state = f"{release.stage_name}{' (held)' if release.held is not None else ''}"
         raise RefusedError(f"{event} is not accepted in {state}; accepted now: {listed}")
     match TRANSITIONS[release.phase][event]:
         case Move.NEXT:
-            return _next(release, now)
+            override = () if by is None else (Override(release.stage_name, by, reason),)
+            return replace(_next(release, now), overrides=release.overrides + override)
         case Move.BACK:
-            return replace(release, phase=Phase.ROLLED_BACK, held=None)
+            return replace(release, phase=Phase.ROLLED_BACK, held=None, held_by=None)
         case Move.HOLD:
-            return replace(release, held=reason or event.value)
+            why = reason or event.value if by is None else said("paused", by, reason)
+            return replace(release, held=why, held_by=by)
         case Move.END_SHARE:
-            return replace(release, held=reason or event.value, share_ended=True)
+            return replace(release, held=release.held or reason or event.value, share_ended=True)
         case Move.GO_ON:
-            return replace(release, held=None, share_ended=False)
+            return replace(release, held=None, held_by=None, share_ended=False)
 
 
 def _next(release: Release, now: float) -> Release:
     index = release.stage_index + 1
-    fresh = replace(release, entered_at=now, held=None, held_seconds=0.0, watched_seconds=0.0, share_ended=False)
+    fresh = replace(
+        release,
+        entered_at=now,
+        held=None,
+        held_by=None,
+        held_seconds=0.0,
+        watched_seconds=0.0,
+        share_ended=False,
+    )
     if index == len(release.plan.stages):
         return replace(fresh, phase=Phase.PROMOTED)
     return replace(fresh, stage_index=index, phase=_phase_of(release.plan.stages[index]))
@@ -189,6 +221,49 @@ def _phase_of(stage: Stage) -> Phase:
     if isinstance(stage, Golden):
         return Phase.GOLDEN
     return Phase.BAKE if stage.name == "bake" else Phase.SHARE
+
+
+def said(what: str, by: str, reason: str) -> str:
+    """What a person did, in one line: `paused by li: lunch`."""
+    line = " ".join(reason.split())
+    return f"{what} by {by}{': ' + line if line else ''}"
+
+
+def promotion(release: Release) -> str:
+    """Why a release was promoted: each step that a person took instead of the evidence is named."""
+    by_hand, head = release.overrides, "every stage passed"
+    if by_hand and by_hand[-1].stage == release.stage_name:
+        head = said("promoted", by_hand[-1].by, by_hand[-1].reason)
+        by_hand = by_hand[:-1]
+    return "; ".join([head, *(said(f"{each.stage} passed", each.by, each.reason) for each in by_hand)])
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The release and the stage that the sender of a command had before them; None where they name none."""
+
+    release: int | None = None
+    stage: str | None = None
+
+
+def as_seen(release: Release | None, seen: Seen) -> Release:
+    """The release that runs, where it stands as the sender of a command saw it.
+
+    Raises `RefusedError` with what has changed since, or where none runs.
+    """
+    if release is None:
+        if seen == Seen():
+            raise RefusedError("no release runs; accepted: huidu release start VERSION")
+        was = f"release {seen.release}" if seen.release is not None else "the release"
+        where = f" in {seen.stage}" if seen.stage is not None else ""
+        raise RefusedError(f"{was}, which you saw{where}, is over; {_LOOK_AGAIN}")
+    if seen.release is not None and seen.release != release.id:
+        runs = f"release {release.id} of {release.candidate} runs now, in {release.stage_name}"
+        raise RefusedError(f"{runs}, not release {seen.release} as you saw; {_LOOK_AGAIN}")
+    if seen.stage is not None and seen.stage != release.stage_name:
+        stands = f"release {release.id} is in {release.stage_name} now"
+        raise RefusedError(f"{stands}, not in {seen.stage} as you saw; {_LOOK_AGAIN}")
+    return release
 
 
 @dataclass(frozen=True, slots=True)

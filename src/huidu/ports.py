@@ -138,6 +138,18 @@ class Sockets(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a gateway says it has put into its log since it started: lines, and writes that failed.
+
+    `life` names the run of the gateway that counts: another one begins at 0.
+    """
+
+    lines: int
+    failures: int
+    life: str
+
+
 class Gateway(Protocol):
     """The reverse proxy in front. Only this writes its configuration."""
 
@@ -166,6 +178,13 @@ class Gateway(Protocol):
 
     def in_flight(self, version: str) -> int:
         """Requests that the gateway has open towards a version now."""
+        ...
+
+    def written(self) -> Written | None:
+        """How many lines the gateway has put into its log since it started, and how many writes failed.
+
+        None when it does not answer.
+        """
         ...
 
 
@@ -313,14 +332,13 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LogRead:
-    """What was read of the gateway's log: `lines` lines, and the checkpoint behind them.
+    """What was read of the gateway's log, and the checkpoint behind it, in which `lines` counts lines since ever.
 
     `trouble` says what is wrong with the log itself, in words; None where nothing is.
     """
 
     observations: list[Observation]
     checkpoint: dict[str, Any]
-    lines: int
     trouble: str | None = None
 
 
@@ -350,4 +368,8 @@ class GatewayLog(Protocol):
 class Clock(Protocol):
     def now(self) -> float:
         """Epoch seconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only rise, whatever is done to the wall clock."""
         ...

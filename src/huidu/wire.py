@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import secrets
 import threading
 import time
 import uuid
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from huidu.adapters.gateways.gateway import FileGateway
     from huidu.adapters.runtimes.instance import HttpInstance
     from huidu.adapters.store.releases import SqlStore
-    from huidu.control.controller import Config, Controller
+    from huidu.control.controller import Controller
+    from huidu.control.parts import Config
     from huidu.core.testset import TestSet, Utterance
     from huidu.evaluation.recognise import Transcribe
     from huidu.recognition.transcribe import InstanceInfo, Limits
@@ -169,7 +171,7 @@ def _digest(path: Path) -> str:
 
 def config_of(settings: "Settings") -> "Config":
     """What control takes from a configuration."""
-    from huidu.control.controller import Config
+    from huidu.control.parts import Config
 
     return Config(
         versions=settings.versions,
@@ -182,6 +184,7 @@ def config_of(settings: "Settings") -> "Config":
         first_address=(settings.instances.listen.host, settings.instances.listen.port),
         move_streams=settings.gateway.drain == "move",
         drain_limit_seconds=settings.gateway.drain_limit,
+        hang_after_seconds=settings.gateway.hang_after,
     )
 
 
@@ -251,6 +254,9 @@ class SystemClock:
     def now(self) -> float:
         return time.time()
 
+    def monotonic(self) -> float:
+        return time.monotonic()
+
 
 def read_set(path: Path, name: str | None = None) -> "TestSet":
     """The test set at a path. Raises `SetError` with everything that is wrong with it."""
@@ -299,14 +305,35 @@ def _transcribed(instance: "HttpInstance", address: str, found: "Utterance") -> 
     return instance.transcribe(address, found.audio, request_id, timeout_seconds=max(60.0, 10 * found.audio_seconds))
 
 
+def probe_clip(data: Path) -> Path | None:
+    """A second or two of the demo kit's speech as WAV, which every service reads; None where there is no kit."""
+    import soundfile
+
+    made, kit = Places(data).run / "probe.wav", Path(__file__).parent / "demo" / "kit"
+    if made.exists():
+        return made
+    try:
+        header, first = (kit / "test.tsv").read_text(encoding="utf-8").splitlines()[:2]
+        audio = kit / first.split("\t")[header.split("\t").index("audio")]
+        samples, rate_hz = soundfile.read(audio, dtype="int16")
+        aside = made.with_suffix(".new.wav")
+        soundfile.write(aside, samples, rate_hz)
+        aside.rename(made)
+    except (OSError, ValueError, IndexError, soundfile.LibsndfileError):
+        return None
+    return made
+
+
 def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlStore") -> "Controller":
     from huidu.adapters.gateways.log import GatewayLogFiles
     from huidu.adapters.runtimes.instance import HttpInstance
-    from huidu.control.controller import Controller, Parts
+    from huidu.control.controller import Controller
+    from huidu.control.parts import Parts
 
     parts = Parts(
         store=store,
         history=make_history(settings.data),
+        sockets=make_sockets(settings.data),
         gateway=gateway,
         log=GatewayLogFiles(Places(settings.data).gateway_log, gateway.reopen_log, settings.gateway.log_rotate),
         runtime=make_runtime(settings),
@@ -314,6 +341,8 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
         clock=SystemClock(),
         check=check_version,
         read_set=read_set,
+        clip=lambda: probe_clip(settings.data),
+        salt=lambda: secrets.token_hex(8),
     )
     return Controller(parts, config_of(settings))
 

@@ -265,9 +265,9 @@ class VersionSums:
     """What one version did in one stage.
 
     `group_requests` has shape (GROUPS,); `latency` holds, by band of length, histograms of shape (GROUPS, cells).
-    `answered` counts answers whose text's length is known, `sockets` the requests that were sockets. `peers` counts recognitions by client address, and
-    `failures` what users did not get, by peer and user. Equal when all counts are and the texts are the same, in
-    whatever order they came.
+    `answered` counts answers whose text's length is known, `sockets` the requests that were sockets. `peers` counts
+    recognitions by client address, and `failures` what users did not get, by peer and user. Equal when all counts
+    are and the texts are the same, in whatever order they came.
     """
 
     requests: int = 0

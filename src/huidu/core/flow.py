@@ -16,8 +16,8 @@ class Seen:
     """What one tick saw at a time `at`.
 
     `written` lines and `failures` to write are the gateway's own counts, for its present run `life`, asked for after
-    the log was read; None where it does not answer. `read` is how many lines were ever read. `trouble` says what is wrong with the file itself:
-    gone, replaced, unreadable.
+    the log was read; None where it does not answer. `read` is how many lines were ever read. `trouble` says what is
+    wrong with the file itself: gone, replaced, unreadable.
     """
 
     at: float

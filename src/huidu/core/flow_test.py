@@ -8,7 +8,9 @@ from huidu.core.flow import Flow, Seen, flowed
 STEP = 0.5
 
 
-def run(ticks: Iterable[tuple[int | None, int, int, str | None]], flow: Flow = Flow(), start: float = 0.0) -> list[Flow]:
+def run(
+    ticks: Iterable[tuple[int | None, int, int, str | None]], flow: Flow = Flow(), start: float = 0.0
+) -> list[Flow]:
     """The flows after ticks of (written, failures, read, trouble), half a second apart."""
     found = []
     for number, (written, failures, read, trouble) in enumerate(ticks):
@@ -46,7 +48,9 @@ def test_lines_that_do_not_arrive_are_told_within_five_seconds_and_for_as_long_a
 
 def test_lines_that_were_lost_are_forgiven_once_others_flow() -> None:
     lost = 137
-    flows = run(steady(20, lambda written: written) + [(10 * tick, 0, 10 * tick - lost, None) for tick in range(20, 80)])
+    flows = run(
+        steady(20, lambda written: written) + [(10 * tick, 0, 10 * tick - lost, None) for tick in range(20, 80)]
+    )
     assert any(flow.since is not None for flow in flows)
     assert flows[-1].since is None
     longest = max(flow.seconds(index * STEP) or 0 for index, flow in enumerate(flows))

@@ -119,20 +119,21 @@ def words(verdict: Verdict, language: str) -> str:
 
 _ALARMS: Mapping[str, Mapping[AlarmKind, str]] = {
     "en": {
-        AlarmKind.SAMPLE_RATIO_MISMATCH: "{candidate_units:.0f} of {users:.0f} users on the candidate ({percent:.1f} %) "
-        "where {wanted:g} % were meant, p {p_value:.1g}: the versions are not compared fairly, the stage does not go on "
-        "by itself",
-        AlarmKind.EVIDENCE_STALLED: "the gateway's evidence has stopped: {detail}; no step forward, and the share ends "
-        "when that lasts",
-        AlarmKind.NO_TEXT: "{detail} gave no text for a clip that the stable version has a text for, {probes:.0f} times "
-        "in a row; no step forward",
+        AlarmKind.SAMPLE_RATIO_MISMATCH: "{candidate_units:.0f} of {users:.0f} users on the candidate "
+        "({percent:.1f} %) where {wanted:g} % were meant, p {p_value:.1g}: the versions are not compared fairly, "
+        "the stage does not go on by itself",
+        AlarmKind.EVIDENCE_STALLED: "the gateway's evidence has stopped: {detail}; no step forward, and the share "
+        "ends when that lasts",
+        AlarmKind.NO_TEXT: "{detail} gave no text for a clip that the stable version has a text for, {probes:.0f} "
+        "times in a row; no step forward",
         AlarmKind.UNREACHABLE: "{detail}; no step forward",
-        AlarmKind.CLOCK_JUMPED: "the machine's clock has jumped by {seconds:+.0f} s; no step forward until it is steady",
+        AlarmKind.CLOCK_JUMPED: "the machine's clock has jumped by {seconds:+.0f} s; no step forward until it is "
+        "steady",
         AlarmKind.SOURCE_UNREADABLE: "{detail}; no step forward while this cannot be seen",
     },
     "zh": {
-        AlarmKind.SAMPLE_RATIO_MISMATCH: "{users:.0f} 位用户中有 {candidate_units:.0f} 位分到候选版本（{percent:.1f}%），"
-        "应为 {wanted:g}%，p = {p_value:.1g}：两边的对比不再公平，本阶段不会自动推进",
+        AlarmKind.SAMPLE_RATIO_MISMATCH: "{users:.0f} 位用户中有 {candidate_units:.0f} 位分到候选版本"
+        "（{percent:.1f}%），应为 {wanted:g}%，p = {p_value:.1g}：两边的对比不再公平，本阶段不会自动推进",
         AlarmKind.EVIDENCE_STALLED: "网关的证据中断：{detail}；暂停推进，持续下去将结束放量",
         AlarmKind.NO_TEXT: "{detail} 对稳定版本能识别的音频连续 {probes:.0f} 次没有给出文字；暂停推进",
         AlarmKind.UNREACHABLE: "{detail}；暂停推进",
@@ -184,8 +185,8 @@ def missing_words(found: Sequence[Missing], language: str) -> str:
 
 
 _NOTES: Mapping[str, str] = {
-    "en": "{0:.0f} % of the {1}'s recognitions come from one client address: normal for a recorder, or for users behind "
-    "one proxy",
+    "en": "{0:.0f} % of the {1}'s recognitions come from one client address: normal for a recorder, or for users "
+    "behind one proxy",
     "zh": "{1}的识别中有 {0:.0f}% 来自同一个客户端地址：录音系统或同一代理后的用户属于正常情况",
 }
 _SIDES: Mapping[str, Mapping[str, str]] = {

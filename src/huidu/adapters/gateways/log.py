@@ -8,8 +8,8 @@ new one then, what it wrote meanwhile is read from the renamed file as long as t
 and what happened is told.
 
 A file is known by the digest of its first line, which no rename changes and no later file repeats (it holds a
-request's id). A checkpoint is {"files": {digest: bytes read}, "read": bytes read since ever}; those written before
-files were rotated are {"inode", "offset"}.
+request's id). A checkpoint is {"files": {digest: bytes read}, "read": bytes, "lines": lines read since ever}; those
+written before files were rotated are {"inode", "offset"}.
 """
 
 import glob
@@ -102,7 +102,8 @@ class GatewayLogFiles:
             left -= len(block)
         if garbled > 1 and garbled * _GARBLED_PART > lines:
             trouble = f"{garbled} of {lines} lines of the gateway's log are not understood"
-        return LogRead(found, {"files": files, "read": known.read + _READ_BYTES - left}, lines, trouble)
+        read = {"files": files, "read": known.read + _READ_BYTES - left, "lines": known.lines + lines}
+        return LogRead(found, read, trouble)
 
     def _trouble(self) -> str | None:
         """What somebody else did to the live file since the last look."""
@@ -158,6 +159,7 @@ class _Known:
         self.files: dict[str, int] = found.get("files", {})
         self._inode, self._inode_offset = found.get("inode"), found.get("offset", 0)
         self.read: int = found.get("read", self._inode_offset)
+        self.lines: int = found.get("lines", 0)
 
     def offset(self, head: str, file: BinaryIO) -> int:
         """Where to read on in a file; 0 for one that was never read."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from huidu.core.errors import InvalidError, UnavailableError
+from huidu.core.safety import Heard
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _TIMEOUT_SECONDS = 60.0
@@ -59,6 +60,24 @@ class HttpInstance:
         if not isinstance(text, str):
             raise UnavailableError(f"{address} gave no transcript of {audio.name}: its text is {type(text).__name__}")
         return text
+
+    def hear(self, address: str, audio: Path, request_id: str) -> Heard:
+        """What a version makes of a clip, marked as a probe; an answer without a text is told from none at all."""
+        status = None
+        try:
+            with audio.open("rb") as file:
+                answer = self._client.post(
+                    f"{_base(address)}/v1/audio/transcriptions",
+                    files={"file": (audio.name, file)},
+                    data={"model": "probe", "response_format": "json"},
+                    headers={"x-huidu-purpose": "probe", "x-request-id": request_id},
+                    timeout=_TIMEOUT_SECONDS,
+                )
+            status = answer.status_code
+            text = answer.json()["text"] if answer.is_success else None
+        except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
+            return Heard(None, status, str(error) or type(error).__name__)
+        return Heard(text if isinstance(text, str) else None, status)
 
     def fingerprint(self, address: str) -> str | None:
         """What an instance of Huidu says it decodes with; None for a service of another make."""

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import httpx
 
+from huidu.adapters.runtimes.reach import reach
 from huidu.core.errors import InvalidError, UnavailableError
+from huidu.ports import Reach
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _TIMEOUT_SECONDS = 60.0
@@ -41,14 +43,26 @@ class HttpInstance:
             return False
         return answer.status_code < 500
 
-    def transcribe(self, address: str, audio: Path, request_id: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> str:
-        headers = {"x-huidu-purpose": "golden", "x-request-id": request_id}
+    def reach(self, address: str) -> Reach:
+        """Whether anybody serves there, whatever it is; takes about two seconds at most and raises nothing."""
+        return reach(address, self._context)
+
+    def transcribe(
+        self,
+        address: str,
+        audio: Path,
+        request_id: str,
+        purpose: str = "golden",
+        timeout_seconds: float = _TIMEOUT_SECONDS,
+    ) -> str:
+        """The text of one file, marked as asked for by `purpose`: golden or probe. Raises `UnavailableError`."""
+        headers = {"x-huidu-purpose": purpose, "x-request-id": request_id}
         try:
             with audio.open("rb") as file:
                 answer = self._client.post(
                     f"{_base(address)}/v1/audio/transcriptions",
                     files={"file": (audio.name, file)},
-                    data={"model": "golden", "response_format": "json"},
+                    data={"model": purpose, "response_format": "json"},
                     headers=headers,
                     timeout=timeout_seconds,
                 )

@@ -246,10 +246,8 @@ class Instance(Protocol):
         """Whether anybody serves there, whatever it is; takes about two seconds at most and raises nothing."""
         ...
 
-    def transcribe(
-        self, address: str, audio: Path, request_id: str, purpose: str = "golden", timeout_seconds: float = 60.0
-    ) -> str:
-        """The text of one file, marked as asked for by `purpose`: golden or probe. Raises `UnavailableError`.
+    def transcribe(self, address: str, audio: Path, request_id: str, timeout_seconds: float = 60.0) -> str:
+        """The text of one file, marked as asked for by the golden set. Raises `UnavailableError`.
 
         Each step (to connect, to send, to be answered) may take `timeout_seconds`.
         """

@@ -73,14 +73,17 @@ class Passage:
 def speech_seconds(samples: Pcm, sample_rate_hz: int) -> float:
     """How much of some samples is speech, in seconds.
 
-    Its frames are heard and stand out from the quietest of them. A steady noise does not, however loud, although
-    `Utterances` gives it to the recogniser: one frame too many costs nothing there, and would accuse somebody here.
+    Its frames are heard and stand out from the quietest within a second of them, as syllables do. A steady noise does
+    not, however loud, although `Utterances` gives it to the recogniser: a frame too many costs nothing there, and
+    would accuse somebody here.
     """
     frame = sample_rate_hz // FRAMES_PER_S
     if len(samples) < frame:
         return 0.0
     levels_db = 10 * np.log10(np.maximum(_powers(samples, frame), 10 ** (_SILENT_DB / 10)))
-    is_speech = (levels_db >= _HEARD_DB) & (levels_db >= levels_db.min() + _OVER_QUIETEST_DB)
+    around = np.pad(levels_db, FRAMES_PER_S, constant_values=math.inf)
+    quietest_db = np.lib.stride_tricks.sliding_window_view(around, 2 * FRAMES_PER_S + 1).min(axis=1)
+    is_speech = (levels_db >= _HEARD_DB) & (levels_db >= quietest_db + _OVER_QUIETEST_DB)
     return int(is_speech.sum()) / FRAMES_PER_S
 
 

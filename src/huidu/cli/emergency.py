@@ -251,7 +251,8 @@ def status_text(found: dict[str, Any]) -> str:
     # A last status of an older control does not know how the last release ended.
     last = found.get("last_release")
     if last:
-        lines.append(f"last       release {last['id']} of {last['version']}: {last['outcome']}: {last['reason']}")
+        of = f" of {last['version']}" if last["version"] else ""
+        lines.append(f"last       release {last['id']}{of}: {last['outcome'] or 'not known'}: {last['reason']}")
         lines += [f"put back   {put_back_text(back)}" for back in last["put_back"] or []]
     lines += [f"guard      {name}: {guard['verdict']}: {guard['reason']}" for name, guard in found["guards"].items()]
     # A last status of an older control knows no alarms.

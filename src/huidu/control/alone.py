@@ -15,11 +15,11 @@ def alone(places: Places) -> Iterator[None]:
     """Holds `run/control.lock`. Raises `RefusedError` where another holds it, `UnavailableError` without a file."""
     try:
         places.run.mkdir(parents=True, exist_ok=True)
-        # Not for programs that are started meanwhile: a lock lives as long as the last that has its file open.
+        # Programs started meanwhile do not get the file (PEP 446), so that the lock dies with this process.
         lock = places.control_lock.open("a+b", buffering=0)
     except OSError as error:
         raise UnavailableError(
-            f"{places.run} cannot be written to ({error.strerror}); accepted: a disk that can"
+            f"{places.run} cannot be written to ({error.strerror}); accepted: a data folder that can"
         ) from None
     with lock:
         try:

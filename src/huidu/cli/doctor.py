@@ -79,15 +79,17 @@ def _installation(settings: Settings) -> Iterator[Finding]:
 
 
 def _gateway(settings: Settings) -> Iterator[Finding]:
-    """What the configured gateway needs of the machine, and what would fall away without it."""
+    """What the configured gateway needs of the machine, and what it cannot see."""
     from huidu.wire import nginx_findings
 
     if settings.gateway.engine != "nginx":
         return
-    found, lost, note = nginx_findings(settings)
-    yield Finding("nginx", not lost, found, " ".join(lost))
-    if note:
-        yield Finding("hang_after", True, note)
+    found, fix = nginx_findings()
+    yield Finding("nginx", not fix, found, fix)
+    foreign = [version.name for version in settings.versions.values() if version.urls]
+    if foreign:
+        unseen = f"sockets of {', '.join(foreign)}: bytes and seconds only; close codes and messages are not_measured"
+        yield Finding("sockets", True, f"{unseen} (nginx does not see them)")
 
 
 def _data(data: Path) -> Finding:

@@ -2,9 +2,8 @@
 
 from huidu.adapters.gateways.envoy.routing import RULE_HEADER
 from huidu.adapters.gateways.envoy.shapes import Json, extension
+from huidu.adapters.gateways.envoy.swap import REFUSED_LINES
 
-# Counts the lines of the log of refused requests: Envoy itself counts those of all its files together.
-REFUSED_LINES = "access_logs.huidu.refused_lines"
 # How long a socket may be open before the log tells of it, and again.
 OPEN_SOCKET_INTERVAL = "10s"
 
@@ -73,9 +72,7 @@ def access_logs(log: str, refused_log: str) -> list[Json]:
 
 
 def _text(path: str, end: str, *filters: Json) -> Json:
-    cel = extension("envoy.formatter.cel", "extensions.formatter.cel.v3.Cel")
-    form: Json = {"text_format_source": {"inline_string": f"{_LINE}{end}}}\n"}}
-    return _file(path, form | ({"formatters": [cel]} if "%CEL(" in end else {}), *filters)
+    return _file(path, {"text_format_source": {"inline_string": f"{_LINE}{end}}}\n"}}, *filters)
 
 
 def _file(path: str, form: Json, *filters: Json) -> Json:
@@ -87,7 +84,7 @@ def _counter(*filters: Json) -> Json:
     prefix, _, name = REFUSED_LINES.rpartition(".")
     counters = [{"stat": {"name": name}, "value_fixed": 1}]
     kind = "extensions.access_loggers.stats.v3.Config"
-    logger = extension("envoy.access_loggers.stats", kind, stat_prefix=prefix, counters=counters)
+    logger = extension("envoy.access_loggers.stats", kind, stats_scope={"prefix": prefix}, counters=counters)
     return {**logger, "filter": _all(filters)}
 
 

@@ -155,7 +155,8 @@ def _fallback(place: Place) -> Json:
 
     gateway-error covers resets after the request was sent, too; an answer that has begun is never tried again.
     The time of a try begins at the end of the upload; a try that has not begun to answer by then goes on beside the
-    second one, and whichever answers first counts. So neither is ever cut.
+    second one, and whichever answers first counts. So neither is ever cut. The time said here is that of requests
+    without a body and of sockets; the policy allows uploads more (`filter.lua`).
     """
     return {
         "retry_policy": {

@@ -115,6 +115,18 @@ class History(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a gateway says it has put into its log since it started: lines, and writes that failed.
+
+    `life` names the run of the gateway that counts: another one begins at 0.
+    """
+
+    lines: int
+    failures: int
+    life: str
+
+
 class Gateway(Protocol):
     """The reverse proxy in front. Only this writes its configuration."""
 
@@ -143,6 +155,13 @@ class Gateway(Protocol):
 
     def in_flight(self, version: str) -> int:
         """Requests that the gateway has open towards a version now."""
+        ...
+
+    def written(self) -> Written | None:
+        """How many lines the gateway has put into its log since it started, and how many writes failed.
+
+        None when it does not answer.
+        """
         ...
 
 

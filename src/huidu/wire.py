@@ -179,6 +179,7 @@ def make_gateway(settings: "Settings", engine: str | None = None) -> "FileGatewa
         max_fallbacks=read.max_fallbacks,
         max_header_bytes=read.max_header,
         trusted_proxies=tuple(read.trusted_proxies),
+        recognition_paths=tuple(read.recognition_paths),
         tls=tls,
     )
     kinds: dict[str, Callable[[Places, Place], FileGateway]] = {"envoy": EnvoyGateway, "nginx": NginxGateway}

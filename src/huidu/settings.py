@@ -74,6 +74,7 @@ _NO_RULE_HEADERS = frozenset(
 ) | frozenset(("x-forwarded-for", "x-forwarded-proto", "keep-alive", "proxy-connection", "expect"))
 _NO_RULE_PREFIXES = ("x-huidu-", "x-envoy-")
 _PATH = re.compile(r"/[\x21-\x7e]*")
+_RECOGNITION_PATH = re.compile(r"/[\x21-\x22\x24-\x29\x2b-\x3e\x40-\x7e]*\*?")
 _LARGEST_EXACT = 2**53
 
 
@@ -137,6 +138,12 @@ def _health_path(text: str) -> str:
     return text
 
 
+def _recognition_path(text: str) -> str:
+    if not _RECOGNITION_PATH.fullmatch(text):
+        raise InvalidError(f"read path '{text}'; accepted: such as /asr, or /asr/* for all that begin so")
+    return text
+
+
 def _parsed(parse: Callable[[str], Any]) -> BeforeValidator:
     """A pydantic validator around one of our parsers, keeping its words."""
 
@@ -185,7 +192,8 @@ class GatewaySettings(_Strict):
     """The reverse proxy in front.
 
     `drain` says what happens to open streams at a roll back: they finish on their version, for `drain_limit` at
-    most, or they move to the stable version at their next utterance boundary.
+    most, or they move to the stable version at their next utterance boundary. `recognition_paths` say which requests
+    to services known only by their URL carry audio; none: every POST and every WebSocket.
     """
 
     listen: Listen = Address("0.0.0.0", 8080)
@@ -198,6 +206,7 @@ class GatewaySettings(_Strict):
     drain: Literal["finish", "move"] = "finish"
     drain_limit: Seconds = 3600.0
     log_rotate: Annotated[Bytes, Field(gt=0)] = 256 * 10**6
+    recognition_paths: Annotated[list[Annotated[str, _parsed(_recognition_path)]], BeforeValidator(_listed)] = []
     trusted_proxies: list[Cidr] = []
     tls: TlsSettings | None = None
 

@@ -126,6 +126,12 @@ alpha: 0.02
         ),
         ("gateway: {trusted_proxies: [10.0.0.1/8]}\n", ":6: gateway.trusted_proxies[0]: read network '10.0.0.1/8'"),
         ("gateway: {hang_after: 0s}\n", ":6: gateway.hang_after"),
+        (
+            "gateway: {recognition_paths: [asr]}\n",
+            ":6: gateway.recognition_paths[0]: read path 'asr'; accepted: such as",
+        ),
+        ("gateway: {recognition_paths: ['/*/asr']}\n", "read path '/*/asr'; accepted: such as /asr, or /asr/*"),
+        ("gateway: {recognition_paths: ['/asr?a=b']}\n", "read path '/asr?a=b'; accepted: such as /asr, or /asr/*"),
         ("gateway: {drain: wait}\n", ":6: gateway.drain: read 'wait'; accepted: 'finish' or 'move'"),
         ("gateway: {engine: haproxy}\n", ":6: gateway.engine: read 'haproxy'; accepted: 'envoy' or 'nginx'"),
         (

@@ -205,30 +205,22 @@ def make_gateway(settings: "Settings", engine: str | None = None) -> "FileGatewa
         max_fallbacks=read.max_fallbacks,
         max_header_bytes=read.max_header,
         trusted_proxies=tuple(read.trusted_proxies),
+        recognition_paths=tuple(read.recognition_paths),
         tls=tls,
     )
     kinds: dict[str, Callable[[Places, Place], FileGateway]] = {"envoy": EnvoyGateway, "nginx": NginxGateway}
     return kinds[engine or read.engine](Places(settings.data), place)
 
 
-def nginx_findings(settings: Settings) -> tuple[str, list[str], str | None]:
-    """For `doctor`: what was found of nginx, what falls away with it, and a remark on one that runs."""
+def nginx_findings() -> tuple[str, str]:
+    """For `doctor`: what was found of nginx, and what to do about it; empty where nothing is."""
     from huidu.adapters.gateways.nginx.binary import INSTALL, find_nginx
-    from huidu.adapters.gateways.nginx.gateway import NginxGateway
-    from huidu.adapters.gateways.nginx.static import without_lua
 
     try:
         nginx = find_nginx()
     except HuiduError as error:
-        return str(error), [INSTALL], None
-    if not nginx.lua:
-        lost = without_lua(settings.audience)
-        return f"{nginx.path} has no Lua module", [f"{INSTALL}; without it:", *lost], None
-    gateway = make_gateway(settings, "nginx")
-    assert isinstance(gateway, NginxGateway)
-    pauses = gateway.hang_after_by() == "timeout"
-    remark = "this build of nginx gives a hanging candidate up by a read timeout, which also cuts answers that pause"
-    return f"{nginx.path} with Lua", [], remark if pauses else None
+        return str(error), INSTALL
+    return (f"{nginx.path} with Lua", "") if nginx.lua else (f"{nginx.path} has no Lua module", INSTALL)
 
 
 def make_store(data: Path) -> "SqlStore":

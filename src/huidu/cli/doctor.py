@@ -97,19 +97,17 @@ def _reached(version: Version) -> Iterator[Finding]:
 
 
 def _gateway(settings: Settings) -> Iterator[Finding]:
-    """What the configured gateway needs of the machine, and what would fall away without it."""
+    """What the configured gateway needs of the machine, and what it cannot see."""
     from huidu.wire import nginx_findings
 
     if settings.gateway.engine != "nginx":
         return
-    found, lost, note = nginx_findings(settings)
-    yield Finding("nginx", not lost, found, " ".join(lost))
-    if note:
-        yield Finding("hang_after", True, note)
-    if blind := [version.name for version in settings.versions.values() if not version.managed]:
-        names = ", ".join(blind)
-        found = f"not_measured behind nginx for {names}: close codes and single frames; bytes and seconds are"
-        yield Finding("sockets", True, found)
+    found, fix = nginx_findings()
+    yield Finding("nginx", not fix, found, fix)
+    foreign = [version.name for version in settings.versions.values() if version.urls]
+    if foreign:
+        unseen = f"sockets of {', '.join(foreign)}: bytes and seconds only; close codes and messages are not_measured"
+        yield Finding("sockets", True, f"{unseen} (nginx does not see them)")
 
 
 def _data(data: Path) -> Finding:

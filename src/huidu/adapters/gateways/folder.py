@@ -49,6 +49,13 @@ class SwapFolder(ABC):
     def in_flight(self, version: str) -> int:
         """Requests that the gateway has open towards a version now; 0 when it does not answer."""
 
+    def written(self) -> tuple[int, int, str] | None:
+        """Lines put into the log since the gateway started, writes that failed, and the name of the run that counts.
+
+        None when it does not answer.
+        """
+        return None
+
     @abstractmethod
     def reopen_log(self) -> bool:
         """Tells the gateway to go on in a new log file; returns whether it heard."""

@@ -12,7 +12,7 @@ from huidu.adapters.gateways.place import Place
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.places import Places
 from huidu.core.routes import Routes, from_json, rolled_back, to_json
-from huidu.ports import FenceError
+from huidu.ports import FenceError, Written
 
 _LOCK_WAIT_SECONDS = 2.0
 
@@ -93,6 +93,10 @@ class FileGateway(ABC):
 
     def in_flight(self, version: str) -> int:
         return self._folder.in_flight(version)
+
+    def written(self) -> Written | None:
+        counted = self._folder.written()
+        return Written(*counted) if counted else None
 
     def reopen_log(self) -> bool:
         return self._folder.reopen_log()

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 
 from huidu.adapters.gateways.envoy.shapes import Json, typed
 from huidu.adapters.gateways.place import Place
+from huidu.core.faces import hang_after_seconds
 from huidu.core.routes import Routes, Upstream
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -35,7 +36,7 @@ def clusters(routes: Routes, place: Place, system_ca: str) -> list[Json]:
     made = []
     for upstream in routes.upstreams:
         # Only where another stands in is a stalled upload given up.
-        stall_seconds = place.hang_after_seconds if upstream.version != routes.stable else None
+        stall_seconds = _stall_seconds(place) if upstream.version != routes.stable else None
         made.append(_cluster(upstream, system_ca, stall_seconds))
     others = [up.version for up in routes.upstreams if up.version != routes.stable]
     return made + [_fallback(version, routes.stable, place.max_fallbacks) for version in others]
@@ -85,6 +86,16 @@ def _cluster(upstream: Upstream, system_ca: str, stall_seconds: float | None) ->
         **({} if stall_seconds is None else _give_up_stalled(stall_seconds)),
         **(_tls(upstream, system_ca) if upstream.tls else {}),
     )
+
+
+def _stall_seconds(place: Place) -> float:
+    """How long an upload may rest before its end.
+
+    As long as the largest that can be tried again may wait for its answer. A service that reads a body only when it
+    has a free worker takes nothing meanwhile: that it is busy is no reason to leave it, and connections cannot be
+    told apart by what they carry.
+    """
+    return hang_after_seconds(place.hang_after_seconds, place.retry_body_bytes)
 
 
 def _give_up_stalled(seconds: float) -> Json:

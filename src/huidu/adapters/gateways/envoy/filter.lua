@@ -1,8 +1,8 @@
 
 -- ------------------------------------------------------------------ Envoy's side of the policy (policy.lua)
 --
--- Stands in the routes of each generation behind `local POLICY, LOG_HEAD, COOKIE_HEAD, COOKIE_TAIL = …`, so policy
--- and routes change together. A request for which this fails has no rule, and lands on the stable version.
+-- Stands in the routes of each generation behind `local POLICY, LOG_HEAD, … = …` (routing.py), so policy and routes
+-- change together. A request for which this fails has no rule, and lands on the stable version.
 --
 -- What costs here is each call into Envoy, more than what Lua does between them: so nothing is asked for twice, and
 -- what few requests need only by those.
@@ -73,25 +73,70 @@ end
 local policy = compile(POLICY)
 
 -- What is told of what was drawn for a user, most often the same as the last time.
-local function told(drawn, rule, kind)
-  if drawn.rule ~= rule or drawn.kind ~= kind then
-    drawn.rule, drawn.kind = rule, kind
-    drawn.told = ',"rule":"' .. rule .. '","unit":"' .. drawn.unit .. '","unit_kind":"' .. kind .. '","bucket":'
-      .. drawn.bucket
+local function told(drawn, rule, unit_kind, kind)
+  if drawn.rule ~= rule or drawn.unit_kind ~= unit_kind or drawn.kind ~= kind then
+    drawn.rule, drawn.unit_kind, drawn.kind = rule, unit_kind, kind
+    drawn.told = ',"kind":"' .. kind .. '","rule":"' .. rule .. '","unit":"' .. drawn.unit .. '","unit_kind":"'
+      .. unit_kind .. '","bucket":' .. drawn.bucket .. ',"peer":'
   end
   return drawn.told
+end
+
+local function kind_of(method)
+  if method == "POST" then return request_kind(policy, method, policy.posts and headers:get(":path"), nil) end
+  local upgrade = method == "GET" and headers:get("upgrade")
+  if not upgrade then return "other" end
+  return request_kind(policy, method, headers:get(":path"), upgrade)
+end
+
+local function note(handle, name, value)
+  handle:streamInfo():dynamicMetadata():set("huidu", name, value)
+end
+
+-- What the version is told of a socket, for which it may have a record of its own; and who has none is watched.
+local function prepare_socket(handle, to_candidate, peer)
+  if peer then headers:replace("x-huidu-peer", peer) end
+  headers:replace("x-huidu-share-bp", SHARE_BP)
+  local watched
+  if to_candidate then watched = WATCH_CANDIDATE else watched = WATCH_STABLE end
+  if watched then note(handle, "watched", true) end
+end
+
+-- How much a request will upload, in bytes; nil where it does not say.
+local function upload_bytes(handle, method)
+  local length = headers:get("content-length")
+  if length then return tonumber(length) end
+  if headers:get("transfer-encoding") then return nil end
+  -- HTTP/2 needs neither.
+  local may_upload = method == "POST" or method == "PUT" or method == "PATCH"
+  if may_upload and handle:streamInfo():protocol() == "HTTP/2" then return nil end
+  return 0
+end
+
+-- A long upload may wait long for its answer. Without a word of ours the route's own time holds.
+local function allow_time(handle, method)
+  local bytes = upload_bytes(handle, method)
+  if bytes == 0 then return end
+  local milliseconds = hang_after(HANG_AFTER_SECONDS, bytes) * 1000
+  headers:replace("x-envoy-upstream-rq-per-try-timeout-ms", format("%d", milliseconds))
 end
 
 function envoy_on_request(handle)
   headers = handle:headers()
   local now = handle:timestamp() / 1000
-  local rule, _, drawn, kind, user = decide(policy, host, handle, now)
-  if kind == "new" then
-    handle:streamInfo():dynamicMetadata():set("huidu", "cookie", COOKIE_HEAD .. user .. COOKIE_TAIL)
+  local rule, to_candidate, drawn, unit_kind, user, peer = decide(policy, host, handle, now)
+  local method = headers:get(":method")
+  local kind = kind_of(method)
+  if unit_kind == "new" then note(handle, "cookie", COOKIE_HEAD .. user .. COOKIE_TAIL) end
+  if kind == "socket" then
+    prepare_socket(handle, to_candidate, peer)
+  elseif to_candidate then
+    allow_time(handle, method)
   end
   headers:replace("x-huidu-unit", drawn.unit)
-  -- What the log tells of the decision, as it stands in its lines: one header costs less than seven values.
-  headers:replace("x-huidu-log", LOG_HEAD .. format("%.3f", now) .. told(drawn, rule, kind))
+  -- What the log tells of the decision, as it stands in its lines: one header costs less than nine values.
+  local known_peer = peer and '"' .. peer .. '"' or "null"
+  headers:replace("x-huidu-log", LOG_HEAD .. format("%.3f", now) .. told(drawn, rule, unit_kind, kind) .. known_peer)
   headers:replace("x-huidu-rule", rule)
   -- The last act: the route is chosen again, once and not with each header that is set.
   handle:clearRouteCache()

@@ -1,10 +1,12 @@
 """What Envoy starts with: the listener, its filters and its logs. Fixed while it runs."""
 
 from dataclasses import dataclass
+from importlib.resources import files as resources
 from pathlib import PurePath
 
 from huidu.adapters.gateways.envoy import tokens
-from huidu.adapters.gateways.envoy.routing import LUA_FILTER, ROUTES_NAME, RULE_HEADER
+from huidu.adapters.gateways.envoy.access_log import OPEN_SOCKET_INTERVAL, access_logs
+from huidu.adapters.gateways.envoy.routing import LUA_FILTER, ROUTES_NAME, lua_program
 from huidu.adapters.gateways.envoy.shapes import TYPE, Json, discovery, extension, header, typed, watched_file
 from huidu.adapters.gateways.place import Place, Tls
 
@@ -15,33 +17,8 @@ _CERTIFICATE = "front"
 _CONNECTION_BUFFER_BYTES = 1 << 20
 _MAX_CONNECTIONS = 50_000
 _MAX_HEADERS = 200
+_NO_COUNT = "|.*[^0-9].*|.{10,}"
 _NO_PLAIN_NUMBER = ".*[^0-9.].*|.{16,}"
-
-# Where nothing is known: Envoy has no word for a constant, but a time may be written without any digits.
-_OR_NULL = '{"command":"START_TIME","param":"null"}'
-
-
-def _known_or_null(command: str, parameter: str) -> str:
-    """A value that stands in the log as it is, and null where there is none."""
-    return f'%COALESCE({{"operators":[{{"command":"{command}","param":"{parameter}"}},{_OR_NULL}]}})%'
-
-
-# Written as text: to make a JSON object of fifteen values takes Envoy three times as long. What stands in it is a
-# number, a name that Huidu checked, or the head that the policy made (`filter.lua`).
-_LOG_LINE = (
-    "{%REQ(X-HUIDU-LOG)%"
-    ',"request_id":"%REQ(X-REQUEST-ID)%","version":"%ROUTE_NAME%"'
-    f',"served_by":{_known_or_null("UPSTREAM_METADATA", "huidu:served_by")}'
-    ',"attempts":%UPSTREAM_REQUEST_ATTEMPT_COUNT%,"status":%RESPONSE_CODE%,"ms":%DURATION%'
-    f',"audio_seconds":{_known_or_null("DYNAMIC_METADATA", "huidu:audio_seconds")}'
-    "}\n"
-)
-_REFUSED_FIELDS = {
-    "time": "%START_TIME(%s.%3f)%",
-    "status": "%RESPONSE_CODE%",
-    "flags": "%RESPONSE_FLAGS%",
-    "details": "%RESPONSE_CODE_DETAILS%",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +122,13 @@ def _manager(place: Place, files: Files) -> Json:
             "initial_stream_window_size": _CONNECTION_BUFFER_BYTES,
             "initial_connection_window_size": 4 * _CONNECTION_BUFFER_BYTES,
         },
-        upgrade_configs=[{"upgrade_type": "websocket"}],
+        # Sockets alone have their frames read: other requests do not pass that filter.
+        upgrade_configs=[{"upgrade_type": "websocket", "filters": _filters(files, [_frames()])}],
         early_header_mutation_extensions=[_first_of_all()],
         rds={"route_config_name": ROUTES_NAME, "config_source": watched_file(files.routes, "rds.json")},
-        http_filters=_filters(files),
-        access_log=[
-            _log(files.log, {"text_format_source": {"inline_string": _LOG_LINE}}, chosen=True),
-            _log(files.refused_log, {"json_format": _REFUSED_FIELDS}, chosen=False),
-        ],
+        http_filters=_filters(files, []),
+        access_log=access_logs(files.log, files.refused_log),
+        access_log_options={"access_log_flush_interval": OPEN_SOCKET_INTERVAL},
         local_reply_config=_local_replies(),
     )
 
@@ -173,14 +149,8 @@ def _first_of_all() -> Json:
     )
 
 
-def _filters(files: Files) -> list[Json]:
-    seconds: Json = {
-        "metadata_namespace": "huidu",
-        "key": "audio_seconds",
-        "type": "NUMBER",
-        # Nothing is made of what is no plain number: NaN and infinity, which Envoy knows, are no JSON.
-        "regex_value_rewrite": {"pattern": {"regex": _NO_PLAIN_NUMBER}, "substitution": ""},
-    }
+def _filters(files: Files, last: list[Json]) -> list[Json]:
+    """What requests pass on their way to a version; `last` before the router."""
     discovered = {"config_source": watched_file(files.tokens, "ecds.json"), "type_urls": [f"{TYPE}.{tokens.KIND}"]}
     return [
         {"name": tokens.FILTER, "config_discovery": discovered},
@@ -189,8 +159,12 @@ def _filters(files: Files) -> list[Json]:
         extension(
             "envoy.filters.http.header_to_metadata",
             "extensions.filters.http.header_to_metadata.v3.Config",
-            response_rules=[{"header": "x-audio-seconds", "on_header_present": seconds}],
+            response_rules=[
+                _noted("x-audio-seconds", "audio_seconds", _NO_PLAIN_NUMBER),
+                _noted("x-huidu-chars", "chars", _NO_COUNT),
+            ],
         ),
+        *last,
         extension(
             "envoy.filters.http.router",
             "extensions.filters.http.router.v3.Router",
@@ -200,18 +174,21 @@ def _filters(files: Files) -> list[Json]:
     ]
 
 
-def _log(path: str, form: Json, chosen: bool) -> Json:
-    """A log of requests that the policy chose a version for, or of those refused before it ran."""
-    has_rule = {"name": RULE_HEADER, "present_match": chosen}
-    return {
-        **extension(
-            "envoy.access_loggers.file",
-            "extensions.access_loggers.file.v3.FileAccessLog",
-            path=path,
-            log_format=form,
-        ),
-        "filter": {"header_filter": {"header": has_rule}},
-    }
+def _noted(name: str, key: str, no_number: str) -> Json:
+    """An answer's header that the log shows where it is a number.
+
+    Nothing is made of what is none, going by a pattern: NaN and infinity, which Envoy knows, are no JSON.
+    """
+    nothing: Json = {"pattern": {"regex": no_number}, "substitution": ""}
+    noted = {"metadata_namespace": "huidu", "key": key, "type": "NUMBER", "regex_value_rewrite": nothing}
+    return {"header": name, "on_header_present": noted}
+
+
+def _frames() -> Json:
+    """Reads what passes through sockets that the policy marked (`frames.lua`)."""
+    program = lua_program(resources(__package__).joinpath("frames.lua").read_text())
+    source = {"inline_string": program}
+    return extension("huidu.frames", "extensions.filters.http.lua.v3.Lua", default_source_code=source)
 
 
 def _local_replies() -> Json:

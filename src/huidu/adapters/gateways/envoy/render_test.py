@@ -84,8 +84,15 @@ def test_a_candidates_second_try_is_the_stable_version_and_their_number_is_bound
 def test_only_versions_that_another_stands_in_for_give_up_stalled_uploads() -> None:
     found = by_name(Routes(1, "v1", UPSTREAMS))
     (option,) = found["version:v2"]["upstream_bind_config"]["socket_options"]
-    assert option["int_value"] == 2500
+    # A second for each 8 kB of the largest upload that is kept, and an hour at most.
+    assert option["int_value"] == 3_600_000
     assert "upstream_bind_config" not in found["version:v1"]
+
+
+def test_a_stalled_upload_has_as_long_as_the_largest_that_is_kept() -> None:
+    place = replace(PLACE, retry_body_bytes=80_000)
+    (_, candidate, *_) = clusters(Routes(1, "v1", UPSTREAMS), place, CA)
+    assert candidate["upstream_bind_config"]["socket_options"][0]["int_value"] == 12_500
 
 
 def test_addresses_need_no_look_up_and_names_do() -> None:
@@ -137,7 +144,7 @@ def test_cookies_are_for_secure_pages_where_the_gateway_speaks_tls() -> None:
 
 def test_the_bootstrap_holds_nothing_that_changes_with_routes_and_no_secret() -> None:
     text = json.dumps(bootstrap(PLACE, FILES))
-    for name in ("secret_configs", "source_code", "jwks", "private_key"):
+    for name in ("secret_configs", "local POLICY", "jwks", "private_key"):
         assert name not in text
 
 

@@ -50,14 +50,24 @@ def _policy(routes: Routes, place: Place, secret: str) -> Json:
     """The program that decides, with the policy written into it: so it need not be looked up by each request."""
     secure = "; Secure" if place.tls else ""
     tail = f"; Path=/; Max-Age={_COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}"
-    values = (
-        policy_json(routes, secret, place.trusted_proxies, place.recognition_paths),
-        _log_head(routes),
-        f"{UID_COOKIE}=",
-        tail,
-    )
-    head = f"local POLICY, LOG_HEAD, COOKIE_HEAD, COOKIE_TAIL = {', '.join(map(lua_literal, values))}\n"
+    values = {
+        "POLICY": policy_json(routes, secret, place.trusted_proxies, place.recognition_paths),
+        "LOG_HEAD": _log_head(routes),
+        "COOKIE_HEAD": f"{UID_COOKIE}=",
+        "COOKIE_TAIL": tail,
+        "SHARE_BP": str(routes.share_bp),
+        "HANG_AFTER_SECONDS": place.hang_after_seconds,
+        "WATCH_STABLE": _watched(routes, routes.stable),
+        "WATCH_CANDIDATE": _watched(routes, routes.candidate),
+    }
+    head = f"local {', '.join(values)} = {', '.join(map(lua_literal, values.values()))}\n"
     return typed("extensions.filters.http.lua.v3.LuaPerRoute", source_code={"inline_string": head + _program()})
+
+
+def _watched(routes: Routes, version: str | None) -> bool:
+    """Whether the gateway itself looks into a version's sockets: an instance of ours tells of its own."""
+    upstream = routes.upstream(version) if version is not None else None
+    return upstream is not None and not upstream.managed
 
 
 def _log_head(routes: Routes) -> str:
@@ -69,7 +79,11 @@ def _log_head(routes: Routes) -> str:
 @cache
 def _program() -> str:
     """The Lua text of the decision without its comments: Envoy reads all of it at each change."""
-    text = policy_source() + files(__package__).joinpath("filter.lua").read_text()
+    return lua_program(policy_source() + files(__package__).joinpath("filter.lua").read_text())
+
+
+def lua_program(text: str) -> str:
+    """A Lua text without its comments."""
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("--")) + "\n"
 
@@ -141,7 +155,8 @@ def _fallback(place: Place) -> Json:
 
     gateway-error covers resets after the request was sent, too; an answer that has begun is never tried again.
     The time of a try begins at the end of the upload; a try that has not begun to answer by then goes on beside the
-    second one, and whichever answers first counts. So neither is ever cut.
+    second one, and whichever answers first counts. So neither is ever cut. The time said here is that of requests
+    without a body and of sockets; the policy allows uploads more (`filter.lua`).
     """
     return {
         "retry_policy": {

@@ -30,6 +30,10 @@ class Told:
     refusals: int
 
 
+# Counts the lines of the log of refused requests (access_log.py).
+REFUSED_LINES = "access_logs.huidu.refused_lines"
+_LINES = "filesystem.write_buffered"
+_FAILURES = ("filesystem.write_failed", "filesystem.reopen_failed")
 _REFUSALS = ("update_rejected", "update_failure")
 
 
@@ -79,6 +83,24 @@ class EnvoyFolder(SwapFolder):
 
     def in_flight(self, version: str) -> int:
         return int(self.stat(f"cluster.version_{version}.upstream_rq_active") or 0)
+
+    def written(self) -> tuple[int, int, str] | None:
+        """Envoy counts the lines of its two logs together, and those of the lesser one apart."""
+        life = self._life()
+        found = self.stats(f"^({'|'.join(re.escape(name) for name in (_LINES, REFUSED_LINES, *_FAILURES))})$")
+        # Asked before and after: a run that began between the two has counted nothing of what the former said.
+        if life is None or _LINES not in found or self._life() != life:
+            return None
+        lines = int(found[_LINES]) - int(found.get(REFUSED_LINES, 0))
+        return lines, sum(int(found.get(name, 0)) for name in _FAILURES), life
+
+    def _life(self) -> str | None:
+        """Each run of Envoy makes its socket anew: that names the run."""
+        try:
+            stat = self.places.admin_socket.stat()
+        except OSError:
+            return None
+        return f"{stat.st_ino}-{stat.st_mtime_ns}"
 
     def reopen_log(self) -> bool:
         return ask_socket(self.places.admin_socket, "POST", "/reopen_logs") is not None

@@ -215,21 +215,38 @@ def _stored(source: sqlite3.Connection, columns: Collection[str], refused: list[
     if not _has_row_ids(source):
         yield from source.execute(f"SELECT {names} FROM recognition_history")
         return
-    last: int | None = None
+    query, last = f"SELECT {names}, _rowid_ FROM recognition_history", -1 << 63
     while True:
-        behind = "" if last is None else f"WHERE _rowid_ > {last}"
         try:
-            for values in source.execute(f"SELECT {names}, _rowid_ FROM recognition_history {behind}"):
+            for values in source.execute(f"{query} WHERE _rowid_ > {last}"):
                 last = values[-1]
                 yield values[:-1]
             return
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            following = _following(source, last) if _is_damage(error) else None
+            if following is None:
                 raise
-            last = _after(source, last)
-            if last is None:
+            last = following
+        # The driver reads one row ahead: what it stopped at may be the row behind this one.
+        try:
+            for values in source.execute(f"{query} WHERE _rowid_ = {last}"):
+                yield values[:-1]
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
                 raise
             refused.append(RefusedRow(last, f"it is damaged ({error}); accepted: a whole row"))
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT
+
+
+def _following(source: sqlite3.Connection, last: int) -> int | None:
+    """The row id that follows `last`; None where there is none. Reads no row."""
+    found: int | None = source.execute(
+        f"SELECT min(_rowid_) FROM recognition_history WHERE _rowid_ > {last}"
+    ).fetchone()[0]
+    return found if found is not None and found > last else None
 
 
 def _has_row_ids(source: sqlite3.Connection) -> bool:
@@ -239,13 +256,6 @@ def _has_row_ids(source: sqlite3.Connection) -> bool:
     except sqlite3.OperationalError:
         return False
     return True
-
-
-def _after(source: sqlite3.Connection, last: int | None) -> int | None:
-    """The row id that follows `last`, or the first one; None where there is none. Reads no row."""
-    behind = "" if last is None else f"WHERE _rowid_ > {last}"
-    found: int | None = source.execute(f"SELECT min(_rowid_) FROM recognition_history {behind}").fetchone()[0]
-    return None if last is not None and found is not None and found <= last else found
 
 
 def _columns(source: sqlite3.Connection, file: Path) -> dict[str, str]:

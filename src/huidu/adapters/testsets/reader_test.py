@@ -422,7 +422,8 @@ def test_databases_of_something_else_and_damaged_ones_are_refused(tmp_path: Path
 
 
 def test_a_flipped_byte_anywhere_in_a_database_leaves_a_set_or_is_refused(tmp_path: Path) -> None:
-    content, path, said = history(tmp_path, NOBODY).read_bytes(), tmp_path / "flipped.db", []
+    content, path = history(tmp_path, NOBODY).read_bytes(), tmp_path / "flipped.db"
+    said: list[str] = []
     for at in (at for at, byte in enumerate(content) if byte):
         path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
         try:

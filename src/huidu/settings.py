@@ -449,6 +449,10 @@ class Settings(NamedTuple):
     rules: Rules
 
 
+# What PyYAML lets out of its constructors: of a 13th month, an !!int that is none, a !!bool of other words.
+_UNREADABLE_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Reads and checks a configuration file. Raises `InvalidError` with one line for the first thing wrong."""
     try:
@@ -488,8 +492,8 @@ class _Where:
 def _tree(text: str, path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int | str]]:
     """The file's plain values, and the line of each by its path of keys."""
     lines: dict[tuple[str | int, ...], int | str] = {}
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
             raise InvalidError(f"{path.name}:1: read no mapping; accepted: keys such as versions and stable")
@@ -498,10 +502,14 @@ def _tree(text: str, path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, 
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InvalidError(f"{path.name}:{line}: not YAML: {error.problem}; accepted: key: value") from None
     except yaml.YAMLError as error:
-        raise InvalidError(f"{path.name}: not YAML: {' '.join(str(error).split())}") from None
-    finally:
-        loader.dispose()
+        raise InvalidError(f"{path.name}: not YAML: {_one_line(error)}; accepted: key: value") from None
+    except RecursionError:
+        raise InvalidError(f"{path.name}: holds itself, or is nested too deep; accepted: a few levels") from None
     return dict(value), lines
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _value(
@@ -515,15 +523,26 @@ def _value(
     if isinstance(node, yaml.SequenceNode):
         return [_value(loader, child, (*keys, index), lines, path) for index, child in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
-        return loader.construct_object(node)
+        return _scalar(loader, node, path)
     found: dict[str, Any] = {}
     for key_node, child in node.value:
-        key = str(loader.construct_object(key_node))
+        key = str(_scalar(loader, key_node, path))
         if key in found:
             raise InvalidError(f"{path.name}:{key_node.start_mark.line + 1}: key '{key}' stands twice; accepted: once")
         found[key] = _value(loader, child, (*keys, key), lines, path)
         lines[(*keys, key)] = key_node.start_mark.line + 1
     return found
+
+
+def _scalar(loader: yaml.SafeLoader, node: yaml.Node, path: Path) -> Any:
+    try:
+        return loader.construct_object(node)
+    except _UNREADABLE_VALUE as error:
+        kind = node.tag.rpartition(":")[2]
+        raise InvalidError(
+            f"{path.name}:{node.start_mark.line + 1}: read a {kind} that cannot be ({_one_line(error)}); "
+            'accepted: a value such as 5, true or "text"'
+        ) from None
 
 
 def _override(
@@ -538,7 +557,12 @@ def _override(
             inner = inner.setdefault(key, {})
             if not isinstance(inner, dict):
                 raise InvalidError(f"environment {name}: {key} holds no keys; accepted: the path of a setting")
-        inner[keys[-1]] = yaml.safe_load(value)
+        try:
+            inner[keys[-1]] = yaml.safe_load(value)
+        except (yaml.YAMLError, RecursionError, *_UNREADABLE_VALUE) as error:
+            raise InvalidError(
+                f'environment {name}: not YAML: {_one_line(error)}; accepted: a value such as 5, true or "text"'
+            ) from None
         lines[keys] = f"environment {name}"
 
 

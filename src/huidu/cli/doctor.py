@@ -117,7 +117,7 @@ def _data(data: Path) -> Finding:
     if not os.access(above, os.W_OK):
         return Finding("data", False, f"{above} cannot be written", "another `data:`, or other permissions")
     mounts = Path("/proc/mounts")
-    kind = network_file_system(above, mounts.read_text()) if mounts.exists() else None
+    kind = network_file_system(above, mounts.read_text(errors="replace")) if mounts.exists() else None
     if kind:
         return Finding("data", False, f"{above} lies on {kind}", "a folder on a local disk")
     free_gb = shutil.disk_usage(above).free / 1e9

@@ -94,7 +94,8 @@ def data_folder(config: Path, environment: "os._Environ[str] | dict[str, str]") 
     config = config.resolve()
     named = environment.get("HUIDU_DATA")
     if named is None and config.exists():
-        found = re.search(r"^data:[ \t]*([^#\n]+)", config.read_text(encoding="utf-8"), re.MULTILINE)
+        text = config.read_text(encoding="utf-8", errors="surrogateescape")
+        found = re.search(r"^data:[ \t]*([^#\n]+)", text, re.MULTILINE)
         named = found[1].strip().strip("\"'") if found else None
     return (config.parent / (named or "data")).resolve()
 

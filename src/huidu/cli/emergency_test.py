@@ -181,3 +181,8 @@ def test_the_data_folder_is_found_without_reading_yaml(text: str, folder: str, t
     config.write_text(text)
     assert data_folder(config, {}) == (tmp_path / folder).resolve()
     assert data_folder(config, {"HUIDU_DATA": "/elsewhere"}) == Path("/elsewhere")
+
+
+def test_a_data_folder_is_found_in_a_configuration_of_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "huidu.yaml").write_bytes("# 灰度\ndata: here\n".encode("gb18030"))
+    assert data_folder(tmp_path / "huidu.yaml", {}) == tmp_path / "here"

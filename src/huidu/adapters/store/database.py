@@ -74,6 +74,9 @@ def store_errors() -> Iterator[None]:
     """Turns what the database reports into `UnavailableError`, keeping its own words."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        # SQLite's words about what is damaged quote it, and the driver takes them for UTF-8.
+        raise UnavailableError("the store cannot do it now: its tables are described by what is no text") from error
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         said = str(cause).splitlines()[0] if str(cause) else type(cause).__name__

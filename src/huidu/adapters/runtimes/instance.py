@@ -48,9 +48,7 @@ class HttpInstance:
         """Whether anybody serves there, whatever it is; takes about two seconds at most and raises nothing."""
         return reach(address, self._context)
 
-    def transcribe(
-        self, address: str, audio: Path, request_id: str, timeout_seconds: float = _TIMEOUT_SECONDS
-    ) -> str:
+    def transcribe(self, address: str, audio: Path, request_id: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> str:
         heard = self._ask(address, audio, request_id, "golden", timeout_seconds)
         if heard.text is None:
             raise UnavailableError(f"{address} gave no transcript of {audio.name}: {heard.detail}")

@@ -37,10 +37,10 @@ _LEAST_OF_STABLE = 20
 
 @dataclass(frozen=True, slots=True)
 class Slowness:
-    """Histograms of both arms, candidate's and stable's, by band; each of shape (clusters, cells).
+    """Histograms of both arms, candidate's and stable's, by band; each of shape (the arm's clusters, cells).
 
     `edges` are the cells' lower edges, rising; the last cell holds all that has no upper bound. Every band must
-    have counts on both sides.
+    have counts on both sides, and an arm as many clusters in one band as in another.
     """
 
     bands: tuple[tuple[Counts, Counts], ...]
@@ -58,8 +58,8 @@ class Slowness:
         return compared is not None and compared.within(0.0, level)
 
     def _above(self, cell_of: Callable[[float], int]) -> MeanDifference | None:
-        clusters = len(self.bands[0][0])
-        mine, mine_all, theirs, theirs_all = (np.zeros(clusters) for _ in range(4))
+        ours, others = (len(arm) for arm in self.bands[0])
+        mine, mine_all, theirs, theirs_all = np.zeros(ours), np.zeros(ours), np.zeros(others), np.zeros(others)
         for candidate, stable in self.bands:
             cell = quantile_cell(stable.sum(axis=0), self.q)
             there = max(0, cell_of(self.edges[cell]))

@@ -167,9 +167,15 @@ def test_each_mistake_is_one_line_that_says_where_what_and_what_instead(tmp_path
             (f"share: 5%, for: 1m, at_least: {value}", f"plan[0].at_least: read {read}; accepted: a number of recog")
             for value, read in (("true", "True"), ("many", "'many'"), ("1.5", "1.5"), ("[1]", "[1]"))
         ),
-        ("share: 5%, for: 1m, at_least: -1", "plan[0].at_least.recognitions: read -1; accepted: greater than or equal to"),
+        (
+            "share: 5%, for: 1m, at_least: -1",
+            "plan[0].at_least.recognitions: read -1; accepted: greater than or equal to",
+        ),
         ("share: 5%, for: 1m, at_least: {units: 0}", "plan[0].at_least.units: read 0; accepted: greater than or equal"),
-        ("share: 5%, for: 1m, at_least: {users: 2}", "unknown key 'users' in plan[0].at_least; accepted: recognitions, un"),
+        (
+            "share: 5%, for: 1m, at_least: {users: 2}",
+            "unknown key 'users' in plan[0].at_least; accepted: recognitions, un",
+        ),
         ("share: 5%, for: 1m, holdback: 1%", "a holdback stands beside a share of 5%; accepted: beside 100% only"),
         ("share: 5%, for: 1m, holdback: 5", "plan[0].holdback: read share '5'; accepted: 0% to 100%"),
         ("golden: {set: x}, at_least: 5", "plan[0]: read 'for', 'at_least' or 'holdback' beside golden; accepted"),

@@ -40,6 +40,7 @@ from huidu.core.verdict import (
 )
 
 BENCH = Path(__file__).parents[3] / "tests" / "bench" / "verdicts.py"
+BAKE_BENCH = BENCH.with_name("bake.py")
 RULES = Rules()
 LOOSE = Rules(
     (
@@ -702,3 +703,24 @@ def test_a_candidate_worse_than_at_most_is_seldom_certified(bench: dict[str, Any
     )
     told = [bench["simulate"](world, rules, worse, seed) for seed in range(200)]
     assert at_most_so_often(sum(one.certified_look is not None for one in told), 200, rules.beta)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(900)
+def test_a_bake_through_a_day_of_moving_errors_rolls_no_identical_version_back_and_finds_a_worse_one() -> None:
+    """Half of the releases have ten times the traffic of the others; the worse candidate shows that something judges."""
+    bench = runpy.run_path(str(BAKE_BENCH))
+
+    def told(times_worse: float, releases: int) -> list[Any]:
+        return [
+            bench["baked"](bench["Traffic"](per_minute, round(20 * per_minute), times_worse=times_worse), RULES, seed)
+            for per_minute in (60.0, 600.0)
+            for seed in range(releases // 2)
+        ]
+
+    equal, worse = told(1.0, 200), told(4.0, 20)
+    for name, found in (("equal", equal), ("four times as many errors", worse)):
+        bench["report"](name, found)
+    assert sum(one.guard is not None for one in equal) <= 5
+    assert sum(one.promoted for one in equal) >= 195
+    assert sum(one.guard == "errors" for one in worse) >= 19

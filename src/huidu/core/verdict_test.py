@@ -708,7 +708,7 @@ def test_a_candidate_worse_than_at_most_is_seldom_certified(bench: dict[str, Any
 @pytest.mark.deep
 @pytest.mark.timeout(900)
 def test_a_bake_through_a_day_of_moving_errors_rolls_no_identical_version_back_and_finds_a_worse_one() -> None:
-    """Half of the releases have ten times the traffic of the others; the worse candidate shows that something judges."""
+    """Half of the releases have ten times the traffic of the others; the worse one shows that something judges."""
     bench = runpy.run_path(str(BAKE_BENCH))
 
     def told(times_worse: float, releases: int) -> list[Any]:

@@ -143,7 +143,10 @@ class Gatherer:
             if known is None:
                 return (), self._parts.sockets.newest_id()
             found = tuple(self._parts.sockets.after(known, _REPORTS))
-            return found, found[-1].id if found else known
+            if found:
+                return found, found[-1].id
+            # A store that was restored from a copy counts from an earlier number on.
+            return (), min(known, self._parts.sockets.newest_id())
 
         nothing: tuple[tuple[SocketReport, ...], int] = ((), known or 0)
         return _asked(ask, nothing, alarms)

@@ -75,6 +75,7 @@ class Behaviour:
     reset: str = ""  # at once, after_reading, in_answer: how it drops connections
     hangs: bool = False  # reads, and never answers
     audio_seconds: str = "1.5"  # what it says of itself
+    chars: str = "12"
 
 
 class Backend:
@@ -144,14 +145,17 @@ class _Connection(asyncio.Protocol):
             self.abort()
 
     def _echo(self, protocol: ServerProtocol, data: bytes) -> None:
-        """A WebSocket: says the backend's name and echoes; "close" closes it as a move does."""
+        """A WebSocket: says the backend's name and echoes. "close" closes it as a move does, "headers" tells them."""
         protocol.receive_data(data)
         for event in protocol.events_received():
             if isinstance(event, WebSocketRequest):
+                self._upgraded = event.headers
                 protocol.send_response(protocol.accept(event))
                 protocol.send_text(self._backend.name.encode())
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT and event.data == b"close":
                 protocol.send_close(4012, "moved: connect again")
+            elif isinstance(event, Frame) and event.opcode is Opcode.TEXT and event.data == b"headers":
+                protocol.send_text(json.dumps({k.lower(): v for k, v in self._upgraded.raw_items()}).encode())
             elif isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
                 send = {Opcode.TEXT: protocol.send_text, Opcode.BINARY: protocol.send_binary}
                 send.get(event.opcode, protocol.send_continuation)(event.data, event.fin)
@@ -191,7 +195,8 @@ class _Connection(asyncio.Protocol):
             self._answer(behaviour, body)
 
     def _answer(self, behaviour: Behaviour, body: bytes) -> None:
-        lines = (f"content-length: {len(body)}", f"x-audio-seconds: {behaviour.audio_seconds}")
+        said = (f"x-audio-seconds: {behaviour.audio_seconds}", f"x-huidu-chars: {behaviour.chars}")
+        lines = (f"content-length: {len(body)}", *said)
         head = "\r\n".join((f"HTTP/1.1 {behaviour.status} X", *lines, "", "")).encode()
         loop, half = asyncio.get_event_loop(), len(body) // 2
         if behaviour.reset == "in answer":

@@ -11,10 +11,13 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from huidu.core.evidence import Observation, Row
+from huidu.core.evidence import Row
+from huidu.core.observation import Observation
 from huidu.core.record import Record, Watch
 from huidu.core.release import Fleet
 from huidu.core.routes import Routes
+from huidu.core.safety import Heard
+from huidu.core.sockets import SocketReport
 from huidu.core.version import Version
 
 Samples = NDArray[np.float32]
@@ -62,7 +65,7 @@ class Recognition:
     request_id: str
     attempt: int
     answered: bool
-    purpose: str  # live, golden or warming
+    purpose: str  # live, golden, probe or warming
     engine: str
     device: str
     audio_seconds: float
@@ -112,6 +115,26 @@ class History(Protocol):
 
     def corrections(self, release_id: int, known: Collection[int]) -> list[Recognition]:
         """Answered live rows of a release that hold a corrected text and whose id is not known, by correction time."""
+        ...
+
+
+class Sockets(Protocol):
+    """The reports of sockets, as instances write them and control reads them. Safe to call from any thread."""
+
+    def report(self, report: SocketReport) -> None:
+        """Stores one report; one that is there already stays as it is. Raises `UnavailableError`."""
+        ...
+
+    def after(self, last_id: int, limit: int) -> list[SocketReport]:
+        """At most `limit` reports whose id is larger, by id. Ids rise in the order of storing and are never reused."""
+        ...
+
+    def newest_id(self) -> int:
+        """The id of the newest report; 0 where there is none."""
+        ...
+
+    def forget(self, before: float) -> int:
+        """Deletes the reports made before a time in epoch seconds; how many these were."""
         ...
 
 
@@ -204,6 +227,14 @@ class Runtime(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whether anybody serves at an address; `detail` is one short line on what was found there."""
+
+    answers: bool
+    detail: str
+
+
 class Instance(Protocol):
     """A running recognition service, reached directly and not through the gateway."""
 
@@ -211,8 +242,19 @@ class Instance(Protocol):
         """Loaded and warmed up."""
         ...
 
-    def transcribe(self, address: str, audio: Path, request_id: str) -> str:
-        """The text of one file, marked as made by the golden set. Raises `UnavailableError`."""
+    def reach(self, address: str) -> Reach:
+        """Whether anybody serves there, whatever it is; takes about two seconds at most and raises nothing."""
+        ...
+
+    def transcribe(self, address: str, audio: Path, request_id: str, timeout_seconds: float = 60.0) -> str:
+        """The text of one file, marked as asked for by the golden set. Raises `UnavailableError`.
+
+        Each step (to connect, to send, to be answered) may take `timeout_seconds`.
+        """
+        ...
+
+    def hear(self, address: str, audio: Path, request_id: str) -> Heard:
+        """What a version makes of a clip that control sends itself, marked as such. Never raises."""
         ...
 
     def trust(self, authorities: Collection[str]) -> None:
@@ -234,7 +276,19 @@ class Stored:
 
 
 class Store(Protocol):
-    """Releases, their events and their evidence. A change and its record share a transaction."""
+    """Releases, their events and their evidence. A change and its record share a transaction.
+
+    One control writes at a time, the last that claimed the store (or wrote first): what the others write is refused
+    with `TakenOverError`.
+    """
+
+    def claim(self) -> None:
+        """Makes this the one that writes. Raises `UnavailableError`."""
+        ...
+
+    def confirm(self) -> None:
+        """Raises `TakenOverError` where another has claimed the store since; never because it cannot be read now."""
+        ...
 
     def load(self) -> Stored | None:
         """The state as last recorded; None in an empty store."""
@@ -253,7 +307,12 @@ class Store(Protocol):
         ...
 
     def releases(self) -> list[dict[str, Any]]:
-        """All releases, the newest first, as plain JSON."""
+        """All releases, the newest first, as plain JSON.
+
+        `put_back` of each lists the roll backs that undid it after its promotion: `release` (which, None where no
+        promotion made the version left stable), `time, from, to, by, reason, without_control`. Where versions were
+        put back before there was any release, a row with id 0 holds them.
+        """
         ...
 
     def release(self, release: int) -> dict[str, Any]:
@@ -269,15 +328,31 @@ class Store(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LogRead:
+    """What was read of the gateway's log, and the checkpoint behind it, in which `lines` counts lines since ever.
+
+    `trouble` says what is wrong with the log itself, in words; None where nothing is.
+    """
+
+    observations: list[Observation]
+    checkpoint: dict[str, Any]
+    trouble: str | None = None
+
+
 class GatewayLog(Protocol):
     """The gateway's log, read from a checkpoint on."""
 
     def rotate_if_due(self, now: float) -> None:
-        """Begins a new file when the present one has grown too large."""
+        """Begins a new file when the present one has grown too large, or where there is none."""
         ...
 
-    def read(self, checkpoint: dict[str, Any] | None) -> tuple[list[Observation], dict[str, Any]]:
-        """What was logged since, and the checkpoint behind it. Half a line stays for the next time.
+    def reopen(self) -> bool:
+        """Has the gateway open its log anew; whether it heard."""
+        ...
+
+    def read(self, checkpoint: dict[str, Any] | None) -> LogRead:
+        """What was logged since. Half a line stays for the next time.
 
         A checkpoint's `read` rises with every line. Raises `UnavailableError`.
         """
@@ -291,4 +366,8 @@ class GatewayLog(Protocol):
 class Clock(Protocol):
     def now(self) -> float:
         """Epoch seconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only rise, whatever is done to the wall clock."""
         ...

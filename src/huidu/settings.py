@@ -40,6 +40,10 @@ from huidu.core.jwt import Jwt, checked_keys
 from huidu.core.plan import (
     DEFAULT_GUARDS,
     DEFAULT_PLAN,
+    FULL_BP,
+    LEAST_RECOGNITIONS,
+    LEAST_UNITS,
+    Answer,
     Golden,
     Guard,
     Measure,
@@ -54,6 +58,7 @@ from huidu.core.plan import (
     ratio,
     share_bp,
     size_bytes,
+    usual_holdback_bp,
 )
 from huidu.core.version import Version
 from huidu.core.window import Window, minute_of_day
@@ -350,13 +355,25 @@ class GoldenSettings(_Strict):
     undecided: Undecided = Undecided.ASK
 
 
+class FloorSettings(_Strict):
+    """What each side of a stage must have seen before it goes on; a plain number sets the recognitions."""
+
+    recognitions: int = Field(default=LEAST_RECOGNITIONS, ge=0)
+    units: int = Field(default=LEAST_UNITS, ge=1)
+
+
+def _floor(value: object) -> object:
+    return {"recognitions": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class StageSettings(_Strict):
-    """`{golden: {set: …}}` or `{share: 5%, for: 30m, at_least: 500}`."""
+    """`{golden: {set: …}}` or `{share: 5%, for: 30m, at_least: 500}`; `holdback` stands beside `share: 100%`."""
 
     golden: GoldenSettings | None = None
     share: ShareBp | None = None
     duration: Seconds | None = Field(default=None, alias="for")
-    at_least: int = Field(default=0, ge=0)
+    at_least: Annotated[FloorSettings, BeforeValidator(_floor)] | None = None
+    holdback: ShareBp | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> "StageSettings":
@@ -364,24 +381,41 @@ class StageSettings(_Strict):
             raise ValueError("read neither or both of golden and share; accepted: one of them")
         if self.share is not None and self.duration is None:
             raise ValueError("read a share without 'for'; accepted: such as {share: 5%, for: 30m}")
-        if self.golden is not None and (self.duration is not None or self.at_least):
-            raise ValueError("read 'for' or 'at_least' beside golden; accepted: {golden: {set: FILE, undecided: ask}}")
+        beside = (self.duration, self.at_least, self.holdback)
+        if self.golden is not None and any(each is not None for each in beside):
+            raise ValueError(
+                "read 'for', 'at_least' or 'holdback' beside golden; accepted: {golden: {set: FILE, undecided: ask}}"
+            )
         return self
 
-    def stage(self, base: Path) -> Stage:
+    def stage(self, base: Path, last_share_bp: int) -> Stage:
+        """The stage; `last_share_bp` is the share of the one before, by which a usual holdback is chosen."""
         if self.golden is not None:
             return Golden(str(base / self.golden.set), self.golden.undecided)
         assert self.share is not None
         assert self.duration is not None
-        return Share(self.share, self.duration, self.at_least)
+        floor = self.at_least or FloorSettings()
+        usual_bp = usual_holdback_bp(last_share_bp) if self.share == FULL_BP else 0
+        holdback_bp = usual_bp if self.holdback is None else self.holdback
+        return Share(self.share, self.duration, floor.recognitions, floor.units, holdback_bp)
 
 
 class GuardSettings(_Strict):
-    """The two numbers of a guard, as text until its kind is known."""
+    """The two numbers of a guard, as text until its kind is known, and what answers a proven loss."""
 
     fail_above: str | int | None = None
     at_most: str | int | None = None
     quantile: str | None = None
+    answer: Answer | None = None
+
+
+def _guard_or_off(value: object) -> object:
+    # YAML reads `off` as false.
+    if value is False or value == "off":
+        return "off"
+    if not isinstance(value, dict):
+        raise ValueError(f"read {value!r}; accepted: off, or fail_above, at_most, quantile and answer")
+    return value
 
 
 class _File(_Strict):
@@ -394,7 +428,7 @@ class _File(_Strict):
     stable: str
     audience: AudienceSettings = AudienceSettings()
     plan: list[StageSettings] | None = None
-    guards: dict[str, GuardSettings] = {}
+    guards: dict[str, Annotated[GuardSettings | Literal["off"], BeforeValidator(_guard_or_off)]] = {}
     alpha: float = 0.01
     beta: float = 0.05
 
@@ -413,6 +447,10 @@ class Settings(NamedTuple):
     audience: Audience
     plan: Plan
     rules: Rules
+
+
+# What PyYAML lets out of its constructors: of a 13th month, an !!int that is none, a !!bool of other words.
+_UNREADABLE_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -454,8 +492,8 @@ class _Where:
 def _tree(text: str, path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int | str]]:
     """The file's plain values, and the line of each by its path of keys."""
     lines: dict[tuple[str | int, ...], int | str] = {}
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
             raise InvalidError(f"{path.name}:1: read no mapping; accepted: keys such as versions and stable")
@@ -464,10 +502,14 @@ def _tree(text: str, path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, 
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InvalidError(f"{path.name}:{line}: not YAML: {error.problem}; accepted: key: value") from None
     except yaml.YAMLError as error:
-        raise InvalidError(f"{path.name}: not YAML: {' '.join(str(error).split())}") from None
-    finally:
-        loader.dispose()
+        raise InvalidError(f"{path.name}: not YAML: {_one_line(error)}; accepted: key: value") from None
+    except RecursionError:
+        raise InvalidError(f"{path.name}: holds itself, or is nested too deep; accepted: a few levels") from None
     return dict(value), lines
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _value(
@@ -481,15 +523,26 @@ def _value(
     if isinstance(node, yaml.SequenceNode):
         return [_value(loader, child, (*keys, index), lines, path) for index, child in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
-        return loader.construct_object(node)
+        return _scalar(loader, node, path)
     found: dict[str, Any] = {}
     for key_node, child in node.value:
-        key = str(loader.construct_object(key_node))
+        key = str(_scalar(loader, key_node, path))
         if key in found:
             raise InvalidError(f"{path.name}:{key_node.start_mark.line + 1}: key '{key}' stands twice; accepted: once")
         found[key] = _value(loader, child, (*keys, key), lines, path)
         lines[(*keys, key)] = key_node.start_mark.line + 1
     return found
+
+
+def _scalar(loader: yaml.SafeLoader, node: yaml.Node, path: Path) -> Any:
+    try:
+        return loader.construct_object(node)
+    except _UNREADABLE_VALUE as error:
+        kind = node.tag.rpartition(":")[2]
+        raise InvalidError(
+            f"{path.name}:{node.start_mark.line + 1}: read a {kind} that cannot be ({_one_line(error)}); "
+            'accepted: a value such as 5, true or "text"'
+        ) from None
 
 
 def _override(
@@ -504,7 +557,12 @@ def _override(
             inner = inner.setdefault(key, {})
             if not isinstance(inner, dict):
                 raise InvalidError(f"environment {name}: {key} holds no keys; accepted: the path of a setting")
-        inner[keys[-1]] = yaml.safe_load(value)
+        try:
+            inner[keys[-1]] = yaml.safe_load(value)
+        except (yaml.YAMLError, RecursionError, *_UNREADABLE_VALUE) as error:
+            raise InvalidError(
+                f'environment {name}: not YAML: {_one_line(error)}; accepted: a value such as 5, true or "text"'
+            ) from None
         lines[keys] = f"environment {name}"
 
 
@@ -548,6 +606,7 @@ def _accepted_keys(keys: tuple[str | int, ...]) -> list[str]:
         "tls": TlsSettings,
         "plan": StageSettings,
         "golden": GoldenSettings,
+        "at_least": FloorSettings,
         "guards": GuardSettings,
     }
     for key in keys:
@@ -640,7 +699,8 @@ def _plan(read: _File, base: Path, where: _Where) -> Plan:
     if read.plan is None:
         return DEFAULT_PLAN
     try:
-        return Plan(tuple(stage.stage(base) for stage in read.plan))
+        before = [0, *(stage.share or 0 for stage in read.plan)]
+        return Plan(tuple(stage.stage(base, bp) for stage, bp in zip(read.plan, before, strict=False)))
     except InvalidError as error:
         raise InvalidError(f"{where('plan')}: {error}") from None
 
@@ -650,15 +710,16 @@ def _rules(read: _File, where: _Where) -> Rules:
     for name in read.guards:
         if name not in known:
             raise InvalidError(f"{where('guards', name)}: unknown guard '{name}'; accepted: {', '.join(sorted(known))}")
-    guards = tuple(_guard(guard, read.guards.get(guard.name), where) for guard in DEFAULT_GUARDS)
+    given = ((guard, read.guards.get(guard.name)) for guard in DEFAULT_GUARDS)
+    guards = tuple(_guard(guard, settings, where) for guard, settings in given if settings != "off")
     try:
         return Rules(guards, read.alpha, read.beta)
     except InvalidError as error:
         raise InvalidError(f"{where(str(error).split()[0])}: {error}") from None
 
 
-def _guard(default: Guard, read: GuardSettings | None, where: _Where) -> Guard:
-    if read is None:
+def _guard(default: Guard, read: GuardSettings | Literal["off"] | None, where: _Where) -> Guard:
+    if read is None or read == "off":
         return default
     parse = {Measure.DIFFERENCE: difference, Measure.RATIO: ratio, Measure.COUNT: _count}[default.measure]
 
@@ -682,7 +743,7 @@ def _guard(default: Guard, read: GuardSettings | None, where: _Where) -> Guard:
     at_most = number("at_most", default.at_most)
     try:
         level = quantile(read.quantile) if read.quantile else default.quantile
-        return Guard(default.name, default.measure, fail_above, at_most, level)
+        return Guard(default.name, default.measure, fail_above, at_most, level, read.answer or default.answer)
     except InvalidError as error:
         raise InvalidError(f"{where('guards', default.name)}: {error}") from None
 

@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import pytest
@@ -237,3 +238,29 @@ def test_the_environment_overrides_and_is_named_in_errors(tmp_path: Path) -> Non
 def test_a_missing_file_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="does not exist; accepted"):
         load(tmp_path / "none.yaml")
+
+
+ODD_VALUES = [
+    *("2025-13-01", "!!int x", "!!float x", "!!bool 7", "!!timestamp 5", "!!binary x", "!!set [1]", "!!unknown x"),
+    *("&a [*a]", "[" * 3000, "{*x: 1}", "{[1]: 2, <<: 3}", "1\t: : 2", "\x00", "\x7f", "\x1b[2J", "'"),
+]
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=range(len(ODD_VALUES)))
+def test_a_value_that_yaml_cannot_make_is_refused_in_one_line(tmp_path: Path, value: str) -> None:
+    for text, environment in ((f"{BASE}data: {value}\n", {}), (BASE, {"HUIDU_DATA": value})):
+        with pytest.raises(InvalidError, match="accepted") as caught:
+            read(tmp_path, text, **environment)
+        assert str(caught.value).isprintable()
+
+
+def test_a_flipped_bit_anywhere_in_the_file_is_refused_in_one_line_or_read(tmp_path: Path) -> None:
+    path, content, said = tmp_path / "huidu.yaml", BASE.encode(), []
+    for at, bit in itertools.product(range(len(content)), range(8)):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1 << bit]) + content[at + 1 :])
+        try:
+            load(path, {})
+        except InvalidError as error:
+            said.append(str(error))
+    assert said
+    assert not any("\n" in each for each in said)

@@ -1,21 +1,32 @@
 """Chooses what stands behind each port: the only module that names concrete adapters."""
 
 import hashlib
+import logging
+import secrets
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from huidu import __version__
 from huidu.adapters.engines.sherpa import SherpaEngine, family_of, provider_of
-from huidu.core.errors import HuiduError, InvalidError, RefusedError, UnavailableError, unknown_name
+from huidu.core.errors import (
+    HuiduError,
+    InvalidError,
+    RefusedError,
+    TakenOverError,
+    UnavailableError,
+    unknown_name,
+)
 from huidu.core.places import Places
 from huidu.core.version import Version, fingerprint
-from huidu.ports import AudioReader, Engine, History, Runtime
+from huidu.ports import AudioReader, Engine, History, Runtime, Sockets
 from huidu.settings import Settings, load
+from huidu.settings_changes import Running, changes, lines
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -23,10 +34,13 @@ if TYPE_CHECKING:
     from huidu.adapters.gateways.gateway import FileGateway
     from huidu.adapters.runtimes.instance import HttpInstance
     from huidu.adapters.store.releases import SqlStore
-    from huidu.control.controller import Config, Controller
+    from huidu.control.controller import Controller
+    from huidu.control.parts import Config
     from huidu.core.testset import TestSet, Utterance
     from huidu.evaluation.recognise import Transcribe
     from huidu.recognition.transcribe import InstanceInfo, Limits
+
+_LOG = logging.getLogger(__name__)
 
 # Engines by the name that configurations use, with the package whose version enters the fingerprint.
 _ENGINE_PACKAGES = {SherpaEngine.name: "sherpa-onnx"}
@@ -66,6 +80,17 @@ def make_history(data: Path, migrate: bool = False) -> History:
     from huidu.adapters.store.history import SqlHistory
 
     return SqlHistory(open_database(data, migrate))
+
+
+def make_sockets(data: Path, migrate: bool = False) -> Sockets:
+    """The reports of sockets in a data folder. Raises `InvalidError` and `UnavailableError`.
+
+    Where the schema is older than they are they refuse with `UnavailableError`, and whoever reports goes on without.
+    """
+    from huidu.adapters.store.database import open_database
+    from huidu.adapters.store.sockets import SqlSockets
+
+    return SqlSockets(open_database(data, migrate))
 
 
 def read_hotwords(version: Version) -> bytes:
@@ -128,7 +153,7 @@ def instance_app(
         hotwords=tuple(words),
         on_failure=on_failure,
     )
-    return create_app(service, history, info, limits)
+    return create_app(service, history, info, limits, sockets=make_sockets(data))
 
 
 def _model_files(version: Version) -> list[Path]:
@@ -146,7 +171,7 @@ def _digest(path: Path) -> str:
 
 def config_of(settings: "Settings") -> "Config":
     """What control takes from a configuration."""
-    from huidu.control.controller import Config
+    from huidu.control.parts import Config
 
     return Config(
         versions=settings.versions,
@@ -159,6 +184,7 @@ def config_of(settings: "Settings") -> "Config":
         first_address=(settings.instances.listen.host, settings.instances.listen.port),
         move_streams=settings.gateway.drain == "move",
         drain_limit_seconds=settings.gateway.drain_limit,
+        hang_after_seconds=settings.gateway.hang_after,
     )
 
 
@@ -186,24 +212,15 @@ def make_gateway(settings: "Settings", engine: str | None = None) -> "FileGatewa
     return kinds[engine or read.engine](Places(settings.data), place)
 
 
-def nginx_findings(settings: Settings) -> tuple[str, list[str], str | None]:
-    """For `doctor`: what was found of nginx, what falls away with it, and a remark on one that runs."""
+def nginx_findings() -> tuple[str, str]:
+    """For `doctor`: what was found of nginx, and what to do about it; empty where nothing is."""
     from huidu.adapters.gateways.nginx.binary import INSTALL, find_nginx
-    from huidu.adapters.gateways.nginx.gateway import NginxGateway
-    from huidu.adapters.gateways.nginx.static import without_lua
 
     try:
         nginx = find_nginx()
     except HuiduError as error:
-        return str(error), [INSTALL], None
-    if not nginx.lua:
-        lost = without_lua(settings.audience)
-        return f"{nginx.path} has no Lua module", [f"{INSTALL}; without it:", *lost], None
-    gateway = make_gateway(settings, "nginx")
-    assert isinstance(gateway, NginxGateway)
-    pauses = gateway.hang_after_by() == "timeout"
-    remark = "this build of nginx gives a hanging candidate up by a read timeout, which also cuts answers that pause"
-    return f"{nginx.path} with Lua", [], remark if pauses else None
+        return str(error), INSTALL
+    return (f"{nginx.path} with Lua", "") if nginx.lua else (f"{nginx.path} has no Lua module", INSTALL)
 
 
 def make_store(data: Path) -> "SqlStore":
@@ -228,6 +245,9 @@ class SystemClock:
 
     def now(self) -> float:
         return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
 
 
 def read_set(path: Path, name: str | None = None) -> "TestSet":
@@ -274,17 +294,38 @@ def reached(version: Version) -> Iterator[tuple[str | None, "Transcribe"]]:
 def _transcribed(instance: "HttpInstance", address: str, found: "Utterance") -> str:
     request_id = f"eval-{found.audio_sha256[:16]}-{uuid.uuid4().hex[:12]}"
     # A meeting of two hours takes its time; nobody waits for it as a user would.
-    return instance.transcribe(address, found.audio, request_id, max(60.0, 10 * found.audio_seconds))
+    return instance.transcribe(address, found.audio, request_id, timeout_seconds=max(60.0, 10 * found.audio_seconds))
+
+
+def probe_clip(data: Path) -> Path | None:
+    """A second or two of the demo kit's speech as WAV, which every service reads; None where there is no kit."""
+    import soundfile
+
+    made, kit = Places(data).run / "probe.wav", Path(__file__).parent / "demo" / "kit"
+    if made.exists():
+        return made
+    try:
+        header, first = (kit / "test.tsv").read_text(encoding="utf-8").splitlines()[:2]
+        audio = kit / first.split("\t")[header.split("\t").index("audio")]
+        samples, rate_hz = soundfile.read(audio, dtype="int16")
+        aside = made.with_suffix(".new.wav")
+        soundfile.write(aside, samples, rate_hz)
+        aside.rename(made)
+    except (OSError, ValueError, IndexError, soundfile.LibsndfileError):
+        return None
+    return made
 
 
 def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlStore") -> "Controller":
     from huidu.adapters.gateways.log import GatewayLogFiles
     from huidu.adapters.runtimes.instance import HttpInstance
-    from huidu.control.controller import Controller, Parts
+    from huidu.control.controller import Controller
+    from huidu.control.parts import Parts
 
     parts = Parts(
         store=store,
         history=make_history(settings.data),
+        sockets=make_sockets(settings.data),
         gateway=gateway,
         log=GatewayLogFiles(Places(settings.data).gateway_log, gateway.reopen_log, settings.gateway.log_rotate),
         runtime=make_runtime(settings),
@@ -292,11 +333,42 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
         clock=SystemClock(),
         check=check_version,
         read_set=read_set,
+        clip=lambda: probe_clip(settings.data),
+        salt=lambda: secrets.token_hex(8),
     )
     return Controller(parts, config_of(settings))
 
 
-def control_app(settings: "Settings", controller: "Controller", gateway: "FileGateway", store: "SqlStore") -> "FastAPI":
+class ConfigFile:
+    """The configuration file of a control that runs: read again, taken over, and told what came of it."""
+
+    def __init__(self, settings: "Settings", controller: "Controller"):
+        self._started = self._taken = settings
+        self._controller = controller
+        self._lock = threading.Lock()
+
+    def apply(self) -> dict[str, Any]:
+        """Takes the file over; returns what `settings_changes.changes` says. Raises `InvalidError`, `RefusedError`."""
+        with self._lock:
+            read = load(self._started.path)
+            fleet = self._controller.view.fleet
+            candidate = fleet.release.candidate if fleet.release else None
+            running = Running(frozenset(filter(None, (fleet.stable, fleet.previous))), candidate)
+            self._controller.reconfigure(config_of(read))
+            found = changes(self._started, self._taken, read, running)
+            self._taken = read
+        for line in lines(found):
+            _LOG.info("%s: %s", read.path.name, line)
+        return found
+
+
+def control_app(
+    controller: "Controller",
+    gateway: "FileGateway",
+    store: "SqlStore",
+    file: ConfigFile,
+    on_taken_over: Callable[[TakenOverError], None],
+) -> "FastAPI":
     from huidu.control.app import create_app
 
-    return create_app(controller, store, gateway, SystemClock(), lambda: config_of(load(settings.path)))
+    return create_app(controller, store, gateway, SystemClock(), file.apply, on_taken_over)

@@ -5,13 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
-from huidu.adapters.store.database import open_database
+from huidu.adapters.store.database import open_database, writing
 from huidu.adapters.store.releases import SqlStore
-from huidu.core.errors import NotFoundError, UnavailableError
+from huidu.adapters.store.schema import releases, state
+from huidu.core.errors import NotFoundError, TakenOverError, UnavailableError
 from huidu.core.evidence import Kind, Row, crash_row, fold
 from huidu.core.plan import DEFAULT_PLAN, Rules
-from huidu.core.record import Happening, Outcome, Record, Watch
+from huidu.core.record import Happening, Outcome, Record, Watch, release_to_json
 from huidu.core.release import Event, Fleet, advance, begin, placed, settled
 from huidu.core.verdict import Code, Verdict
 
@@ -103,6 +105,113 @@ def test_a_step_is_recorded_whole_or_not_at_all(store: SqlStore) -> None:
     found = store.load()
     assert found is not None
     assert found.fleet.fence == 0
+
+
+def test_a_step_that_a_person_took_and_their_pause_are_found_again(store: SqlStore) -> None:
+    moved = advance(advance(RELEASE, Event.ADMITTED, 6.0), Event.PROMOTE_ASKED, 7.0, "testers are content", "li")
+    paused = advance(moved, Event.PAUSE_ASKED, 8.0, "lunch", "wang")
+    store.record(settled(FLEET, paused), Record(paused))
+    found = store.load()
+    assert found is not None
+    assert found.fleet.release == paused
+
+
+@pytest.mark.parametrize(
+    ("held", "now", "by"),
+    [
+        (None, None, None),
+        (
+            "the golden set is undecided: promote or roll back",
+            "the golden set is undecided: promote or roll back",
+            None,
+        ),
+        ("pause_asked by wang: lunch: at two", "paused by wang: lunch: at two", "wang"),
+        ("pause_asked by wang", "paused by wang", "wang"),
+    ],
+)
+def test_a_release_of_an_older_huidu_is_read_with_its_hold_and_the_steps_that_people_took(
+    store: SqlStore, tmp_path: Path, held: str | None, now: str | None, by: str | None
+) -> None:
+    asked = Happening(1, 7.0, "promote_asked", {"by": "li", "reason": "seen enough", "from": "share:500"})
+    store.record(FLEET, Record(RELEASE, happenings=(asked,)))
+    old = release_to_json(replace(RELEASE, held=held), Watch())
+    del old["held_by"], old["overrides"]
+    with writing(open_database(tmp_path, migrate=False)) as connection:
+        connection.execute(update(releases).values(state=old))
+    found = store.load()
+    assert found is not None
+    assert found.fleet.release is not None
+    assert (found.fleet.release.held, found.fleet.release.held_by) == (now, by)
+    (override,) = found.fleet.release.overrides
+    assert (override.stage, override.by, override.reason) == ("share:500", "li", "seen enough")
+
+
+def test_whoever_claimed_the_store_last_is_the_one_that_writes(store: SqlStore, tmp_path: Path) -> None:
+    store.claim()
+    store.record(FLEET, Record(RELEASE))
+    other = SqlStore(open_database(tmp_path, migrate=False))
+    store.confirm()
+    other.claim()
+    crash = Record(RELEASE, evidence=(crash_row("bake", "v2", "v2:1", 6.0),))
+    for write in (
+        store.confirm,
+        lambda: store.record(replace(FLEET, fence=9), crash),
+        lambda: store.raise_peak_memory({"v1": 100}, 1.0),
+    ):
+        with pytest.raises(TakenOverError, match="another control has taken over"):
+            write()
+    assert store.evidence(1) == []
+    assert store.peak_memory_bytes("v1") is None
+    other.confirm()
+    other.record(FLEET, crash)
+    assert len(other.evidence(1)) == 1
+
+
+def test_the_first_write_claims_where_nothing_else_did(store: SqlStore, tmp_path: Path) -> None:
+    store.confirm()
+    store.record(FLEET, Record(RELEASE))
+    SqlStore(open_database(tmp_path, migrate=False)).claim()
+    with pytest.raises(TakenOverError):
+        store.record(FLEET, Record(RELEASE))
+
+
+def test_a_claim_that_has_vanished_counts_as_taken(store: SqlStore, tmp_path: Path) -> None:
+    store.claim()
+    with writing(open_database(tmp_path, migrate=False)) as connection:
+        connection.execute(state.delete())
+    with pytest.raises(TakenOverError):
+        store.record(FLEET, Record(RELEASE))
+
+
+def put_back(release: int, time: float, **payload: object) -> Record:
+    return Record(happenings=(Happening(release, time, "put_back", payload),))
+
+
+def test_the_list_shows_which_promotion_a_roll_back_undid_and_who_wanted_it(store: SqlStore) -> None:
+    for number, version, outcome in ((1, "v2", "promoted"), (2, "v3", "rolled_back")):
+        release = replace(RELEASE, id=number, candidate=version, entered_at=10.0 * number)
+        store.record(FLEET, Record(release, outcome=Outcome(outcome, "bake", None, "why")))
+    # Beside the record of the last release, which had nothing to do with it.
+    by_hand = {"from": "v2", "to": "v1", "by": "wang", "reason": "numbers are wrong", "received_at": 30.0}
+    store.record(FLEET, put_back(2, 30.0, **by_hand))
+    store.record(FLEET, put_back(2, 31.0, to="v0", fence=4))
+    store.record(FLEET, put_back(2, 32.0, **{"from": "v0", "to": "v5", "fence": 5}))
+    second, first = store.releases()
+    said = {"release": 1, "from": "v2", "reason": "numbers are wrong"}
+    assert first["put_back"][0] == said | {"time": 30.0, "to": "v1", "by": "wang", "without_control": False}
+    # An older Huidu did not say from where.
+    assert first["put_back"][1] == {
+        "release": 1, "time": 31.0, "from": "v2", "to": "v0", "by": None, "reason": "", "without_control": True,
+    }  # fmt: skip
+    assert [(back["release"], back["from"], back["to"]) for back in second["put_back"]] == [(None, "v0", "v5")]
+    assert store.release(1)["put_back"] == first["put_back"]
+
+
+def test_a_version_put_back_before_any_release_is_listed_too(store: SqlStore) -> None:
+    store.record(Fleet("v0"), put_back(0, 3.0, **{"from": "v1", "to": "v0", "by": "li", "reason": ""}))
+    (row,) = store.releases()
+    assert (row["id"], row["version"], row["started_at"], row["outcome"]) == (0, "v1", 3.0, None)
+    assert [(back["to"], back["by"], back["release"]) for back in row["put_back"]] == [("v0", "li", None)]
 
 
 def test_peak_memory_only_rises(store: SqlStore) -> None:

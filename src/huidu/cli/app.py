@@ -1,5 +1,6 @@
 """The commands that may take their time: one Typer application, one boundary for errors."""
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ import typer
 from huidu import __version__
 from huidu.cli import emergency
 from huidu.core.errors import HuiduError, InvalidError, NotFoundError, RefusedError, UnavailableError
+
+# What a disk answers that takes nothing more.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 EXIT_OF: dict[type[HuiduError], int] = {InvalidError: 2, NotFoundError: 2, RefusedError: 1, UnavailableError: 1}
 
@@ -44,6 +48,11 @@ def run(arguments: list[str]) -> int:
         for line in (error, *(problems if len(problems) > 1 else ())):
             print(f"huidu: {' '.join(str(line).split())}", file=sys.stderr)
         return next(code for kind, code in EXIT_OF.items() if isinstance(error, kind))
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        print(f"huidu: {error.filename}: {error.strerror}; accepted: a disk that can be written to", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0

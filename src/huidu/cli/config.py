@@ -11,6 +11,7 @@ from huidu.cli.control_client import ask_control
 from huidu.control.queries import stage_words
 from huidu.core.errors import RefusedError
 from huidu.settings import load
+from huidu.settings_changes import lines
 
 
 @app.command()
@@ -52,4 +53,6 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
 def apply(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Have control take the file's changes over; nothing restarts. Example: huidu config apply"""
     load(config)
-    show(ask_control(config, "POST", "/api/v1/config/apply"), as_json, f"control has taken {config} over")
+    found = ask_control(config, "POST", "/api/v1/config/apply")
+    changed = "\n".join(f"  {line}" for line in lines(found)) or "  nothing has changed"
+    show(found, as_json, f"control has taken {config} over\n{changed}")

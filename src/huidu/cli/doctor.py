@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import typer
 
 from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, JsonOption, app, show
 from huidu.core.errors import HuiduError
+from huidu.core.version import Version
 from huidu.settings import Settings, load
 
 
@@ -70,24 +72,42 @@ def _installation(settings: Settings) -> Iterator[Finding]:
     for version in settings.versions.values():
         try:
             check_version(version)
-            yield Finding(f"version {version.name}", True, version.model or ", ".join(version.urls))
         except HuiduError as error:
             yield Finding(f"version {version.name}", False, str(error), "put the file there, or change the path")
+            continue
+        if version.managed:
+            yield Finding(f"version {version.name}", True, version.model or "")
+        else:
+            yield from _reached(version)
     yield from _gateway(settings)
     yield _data(settings.data)
     yield from _ports(settings)
 
 
+def _reached(version: Version) -> Iterator[Finding]:
+    """Whether anybody answers at each address of a version that runs elsewhere."""
+    from huidu.adapters.runtimes.instance import HttpInstance
+
+    instance = HttpInstance()
+    instance.trust([version.ca] if version.ca else [])
+    with ThreadPoolExecutor(8) as pool:
+        for url, reach in zip(version.urls, pool.map(instance.reach, version.urls), strict=True):
+            fix = "" if reach.answers else f"start the service there, or change the `url:` of {version.name}"
+            yield Finding(f"version {version.name}", reach.answers, f"{url} {reach.detail}", fix)
+
+
 def _gateway(settings: Settings) -> Iterator[Finding]:
-    """What the configured gateway needs of the machine, and what would fall away without it."""
+    """What the configured gateway needs of the machine, and what it cannot see."""
     from huidu.wire import nginx_findings
 
     if settings.gateway.engine != "nginx":
         return
-    found, lost, note = nginx_findings(settings)
-    yield Finding("nginx", not lost, found, " ".join(lost))
-    if note:
-        yield Finding("hang_after", True, note)
+    found, fix = nginx_findings()
+    yield Finding("nginx", not fix, found, fix)
+    foreign = [version.name for version in settings.versions.values() if version.urls]
+    if foreign:
+        unseen = f"sockets of {', '.join(foreign)}: bytes and seconds only; close codes and messages are not_measured"
+        yield Finding("sockets", True, f"{unseen} (nginx does not see them)")
 
 
 def _data(data: Path) -> Finding:
@@ -97,7 +117,7 @@ def _data(data: Path) -> Finding:
     if not os.access(above, os.W_OK):
         return Finding("data", False, f"{above} cannot be written", "another `data:`, or other permissions")
     mounts = Path("/proc/mounts")
-    kind = network_file_system(above, mounts.read_text()) if mounts.exists() else None
+    kind = network_file_system(above, mounts.read_text(errors="replace")) if mounts.exists() else None
     if kind:
         return Finding("data", False, f"{above} lies on {kind}", "a folder on a local disk")
     free_gb = shutil.disk_usage(above).free / 1e9

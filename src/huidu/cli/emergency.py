@@ -23,6 +23,8 @@ from huidu.core.places import Places
 COMMANDS = ("status", "rollback", "promote", "pause", "resume")
 
 _ANSWER_SECONDS = 0.5
+_COMMAND_SECONDS = 10.0
+_STATUS_SECONDS = 2.0
 _BRING_UP_SECONDS = 90.0
 _LOCK_SECONDS = 0.3
 _PROOF_SECONDS = 5.0
@@ -31,6 +33,10 @@ _EXIT = {"invalid": 2, "not_found": 2}
 
 class NoAnswerError(Exception):
     """Control did not answer in time, or not at all."""
+
+
+class MaybeDoneError(NoAnswerError):
+    """The command went out and no answer came: it may have been done."""
 
 
 class SaidNoError(Exception):
@@ -50,6 +56,9 @@ def main(arguments: list[str]) -> int:
     except SaidNoError as error:
         print(f"huidu: {error}", file=sys.stderr)
         return _EXIT.get(error.family, 1)
+    except MaybeDoneError as error:
+        print(f"huidu: {error}", file=sys.stderr)
+        return 1
     except NoAnswerError as error:
         print(f"huidu: control does not answer ({error}); accepted: start it, or `huidu rollback`", file=sys.stderr)
         return 1
@@ -70,8 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     rollback.add_argument("--reason", default="", metavar="TEXT")
     promote = commands.add_parser("promote", parents=[shared], help="move on now, past what is undecided")
     promote.add_argument("--reason", required=True, metavar="TEXT")
-    for name, text in (("pause", "hold the release where it is"), ("resume", "go on after a hold")):
-        commands.add_parser(name, parents=[shared], help=text).add_argument("--reason", default="", metavar="TEXT")
+    promote.add_argument("--resume", action="store_true", help="also past a colleague's pause")
+    pause = commands.add_parser("pause", parents=[shared], help="hold the release where it is")
+    resume = commands.add_parser("resume", parents=[shared], help="go on after a hold")
+    for command in (pause, resume):
+        command.add_argument("--reason", default="", metavar="TEXT")
+    for command in (promote, pause, resume):
+        command.add_argument("--stage", metavar="NAME", help="only in this stage; default: the one it is in now")
     return parser
 
 
@@ -80,7 +94,8 @@ def data_folder(config: Path, environment: "os._Environ[str] | dict[str, str]") 
     config = config.resolve()
     named = environment.get("HUIDU_DATA")
     if named is None and config.exists():
-        found = re.search(r"^data:[ \t]*([^#\n]+)", config.read_text(encoding="utf-8"), re.MULTILINE)
+        text = config.read_text(encoding="utf-8", errors="surrogateescape")
+        found = re.search(r"^data:[ \t]*([^#\n]+)", text, re.MULTILINE)
         named = found[1].strip().strip("\"'") if found else None
     return (config.parent / (named or "data")).resolve()
 
@@ -101,15 +116,37 @@ def ask(places: Places, method: str, path: str, body: dict[str, Any] | None, sec
         raise NoAnswerError(str(error) or type(error).__name__) from error
     finally:
         connection.close()
-    plain: dict[str, Any] = json.loads(text)
-    if answer.status >= 400:
-        raise SaidNoError(plain.get("error", "failed"), plain.get("detail", f"control answered {answer.status}"))
+    try:
+        plain: dict[str, Any] = json.loads(text)
+        if answer.status >= 400:
+            raise SaidNoError(plain["error"], plain["detail"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise NoAnswerError(f"what answers at {found['url']} is not control") from error
     return plain
 
 
 def _command(asked: argparse.Namespace, places: Places) -> int:
+    """A command to the release that runs, in the stage that it is in now: whoever is quicker changes it alone."""
+    seen = ask(places, "GET", "/api/v1/status", None, _COMMAND_SECONDS)
+    if "release" not in seen:
+        raise NoAnswerError("something else answers where it should")
+    release = seen["release"]
+    if release is None:
+        raise SaidNoError("refused", "no release runs; accepted: huidu release start VERSION")
+    stage = asked.stage or seen["stage"]
     body = {"by": getpass.getuser(), "reason": asked.reason}
-    answer = ask(places, "POST", f"/api/v1/{asked.command}", body, 10.0)
+    body |= {"expected_release": release["id"], "expected_stage": stage}
+    if asked.command == "promote":
+        body["resume"] = asked.resume
+    try:
+        answer = ask(places, "POST", f"/api/v1/{asked.command}", body, _COMMAND_SECONDS)
+    except NoAnswerError as error:
+        if isinstance(error.__cause__, ConnectionRefusedError):
+            raise
+        raise MaybeDoneError(
+            f"control did not answer ({error}) and may have done it all the same; accepted: look at `huidu status`, "
+            f"or again with --stage {stage}"
+        ) from error
     _print(answer, asked.json, f"release {answer['id']}: now in {answer['stage']}" + _held(answer.get("held")))
     return 0
 
@@ -185,7 +222,7 @@ def _move_streams(routes: dict[str, Any], left: str) -> None:
 def _status(asked: argparse.Namespace, places: Places) -> int:
     while True:
         try:
-            found = ask(places, "GET", "/api/v1/status", None, 2.0)
+            found = ask(places, "GET", "/api/v1/status", None, _STATUS_SECONDS)
             found["control"] = "answers"
         except NoAnswerError as error:
             last = read_json(places.status_file)
@@ -212,15 +249,33 @@ def status_text(found: dict[str, Any]) -> str:
         lines.append(f"share      {found['share_bp'] / 100:g} %")
         if release["held"]:
             lines.append(f"held       {release['held']}")
+        # A last status of an older control says neither what is missing nor where evidence comes from.
+        if release.get("waits_for"):
+            lines.append(f"waits for  {release['waits_for']}")
+        lines += [f"note       {note}" for note in release.get("notes", [])]
+    # A last status of an older control does not know how the last release ended.
+    last = found.get("last_release")
+    if last:
+        of = f" of {last['version']}" if last["version"] else ""
+        lines.append(f"last       release {last['id']}{of}: {last['outcome'] or 'not known'}: {last['reason']}")
+        lines += [f"put back   {put_back_text(back)}" for back in last["put_back"] or []]
     lines += [f"guard      {name}: {guard['verdict']}: {guard['reason']}" for name, guard in found["guards"].items()]
     # A last status of an older control knows no alarms.
     lines += [f"alarm      {alarm['alarm']}: {alarm['reason']}" for alarm in found.get("alarms", [])]
     for name, version in found["versions"].items():
         memory = f", {version['memory_bytes'] / 1e6:.0f} MB" if version["memory_bytes"] else ""
-        lines.append(f"runs       {name} at {version['address']}: {version['state']}{memory}")
+        reach = f", {version['reach']}" if version.get("reach") else ""
+        lines.append(f"runs       {name} at {version['address']}: {version['state']}{memory}{reach}")
     lines += [f"differs    {text}" for text in found["differences"]]
     lines.append(f"control    {found['control']}")
     return "\n".join(lines)
+
+
+def put_back_text(back: dict[str, Any]) -> str:
+    """Who put which version back, and why."""
+    how = "without control" if back["without_control"] else f"by {back['by']}"
+    undone = f", undoing release {back['release']}" if back["release"] is not None else ""
+    return f"from {back['from']} to {back['to']} {how}{undone}" + (f": {back['reason']}" if back["reason"] else "")
 
 
 def _print(found: dict[str, Any], as_json: bool, text: str) -> None:

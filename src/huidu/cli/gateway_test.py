@@ -1,6 +1,7 @@
 import json
 import time
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -54,23 +55,28 @@ def token(**claims: object) -> str:
     return jwt.encode({"iss": "sso", "exp": int(time.time()) + 600, **claims}, base64.b64decode(SECRET), "HS256")
 
 
-MONDAY_NOON, SUNDAY = "2026-11-23T12:00+08:00", "2026-11-22T12:00+08:00"
+def noon(after_days: int) -> str:
+    """Noon in Shanghai some days after the next Monday: that is half a day ahead at least, a week at most."""
+    now = datetime.now(timezone(timedelta(hours=8)))
+    found = now.replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(7 - now.weekday() + after_days)
+    return found.isoformat()
 
 
 @pytest.mark.usefixtures("laid_out")
 def test_explain_names_the_rule_for_each_kind_of_request(capsys: pytest.CaptureFixture[str]) -> None:
     volunteer = said(capsys, "gateway", "volunteer", "--for", "30d")
     agreed = f"huidu_volunteer={volunteer['value']}"
+    monday, last_sunday = noon(0), noon(-8)
     for arguments, rule, kind in (
         (["--ip", "10.9.8.7", "--cookie", "ABTEST_FunasrV2=1"], "excluded", "address"),
-        (["--cookie", "ABTEST_FunasrV2=1", "--at", SUNDAY], "included", "new"),
+        (["--cookie", "ABTEST_FunasrV2=1", "--at", last_sunday], "included", "new"),
         (["--ip", "fd00::7"], "included", "address"),
         (["--ip", "::ffff:10.9.8.7"], "excluded", "address"),
         (["--jwt", token(sub="ann", role=["tester"])], "included", "jwt.sub"),
-        (["--header", f"Authorization: Bearer {token(sub='ann')}", "--at", SUNDAY], "window", "jwt.sub"),
-        (["--cookie", f"sso_token={token(sub='ann')}", "--at", MONDAY_NOON], "not_volunteer", "new"),
-        (["--cookie", "huidu_uid=ann", "--at", MONDAY_NOON], "not_volunteer", "cookie"),
-        (["--cookie", "huidu_uid=ann", "--cookie", agreed, "--at", MONDAY_NOON], "share", "cookie"),
+        (["--header", f"Authorization: Bearer {token(sub='ann')}", "--at", last_sunday], "window", "jwt.sub"),
+        (["--cookie", f"sso_token={token(sub='ann')}", "--at", monday], "not_volunteer", "new"),
+        (["--cookie", "huidu_uid=ann", "--at", monday], "not_volunteer", "cookie"),
+        (["--cookie", "huidu_uid=ann", "--cookie", agreed, "--at", monday], "share", "cookie"),
     ):
         found = said(capsys, "explain", *arguments)
         # The token in the cookie has expired by Monday: then its sender is nobody.

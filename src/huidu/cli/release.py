@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import sys
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,6 +10,8 @@ import typer
 
 from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, JsonOption, release_commands, show
 from huidu.cli.control_client import ask_control
+from huidu.cli.emergency import put_back_text
+from huidu.settings_changes import lines
 
 
 @release_commands.command()
@@ -21,6 +24,8 @@ def start(
     """Start a release. Example: huidu release start v2 --reason "new hotline numbers" """
     body = {"version": version, "by": getpass.getuser(), "reason": reason}
     found = ask_control(config, "POST", "/api/v1/releases", body)
+    for line in lines(found["config"]):
+        print(line, file=sys.stderr)
     show(found, as_json, f"release {found['id']} of {found['version']} has started: {found['stage']}")
 
 
@@ -28,7 +33,8 @@ def start(
 def list_releases(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """List all releases, the newest first. Example: huidu release list"""
     found = ask_control(config, "GET", "/api/v1/releases")
-    show(found, as_json, "\n".join(_line(release) for release in found) or "there was no release yet")
+    said = [line for release in found for line in (_line(release), *_put_back_lines(release))]
+    show(found, as_json, "\n".join(said) or "there was no release yet")
 
 
 @release_commands.command("show")
@@ -39,8 +45,8 @@ def show_release(
 ) -> None:
     """Show a release: who, when, why, and what happened. Example: huidu release show 3"""
     found = ask_control(config, "GET", f"/api/v1/releases/{number}")
-    lines = [_line(found), *(_event_line(event) for event in found["events"])]
-    show(found, as_json, "\n".join(lines))
+    events = [_event_line(event) for event in found["events"]]
+    show(found, as_json, "\n".join([_line(found), *_put_back_lines(found), *events]))
 
 
 @release_commands.command()
@@ -58,10 +64,16 @@ def replay(
 
 
 def _line(release: dict[str, Any]) -> str:
+    if release["id"] == 0:
+        return f"      {_time(release['started_at'])}  {release['version']}  before the first release"
     outcome = release["outcome"] or f"runs, {release['stage']}"
     where = f" in {release['stage']}" if release["outcome"] else ""
     reason = f": {release['reason']}" if release["reason"] else ""
     return f"{release['id']:>4}  {_time(release['started_at'])}  {release['version']}  {outcome}{where}{reason}"
+
+
+def _put_back_lines(release: dict[str, Any]) -> list[str]:
+    return [f"      {_time(back['time'])}  put back {put_back_text(back)}" for back in release["put_back"]]
 
 
 def _event_line(event: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,12 +17,13 @@ import typer
 from huidu.cli import emergency
 from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, app
 from huidu.cli.serve import DEFAULT_QUEUE_LIMIT, DEFAULT_WORKERS, listen, serve
-from huidu.core.errors import InvalidError, RefusedError, UnavailableError
+from huidu.control.alone import alone
+from huidu.core.errors import HuiduError, RefusedError, TakenOverError, UnavailableError
 from huidu.core.places import Places
 from huidu.settings import Settings, load
 
 if TYPE_CHECKING:
-    from huidu.control.controller import Controller
+    from huidu.wire import ConfigFile
 
 _TICK_SECONDS = 0.5
 _READY_SECONDS = 180.0
@@ -54,8 +56,9 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     places = Places(settings.data)
     _refuse_second(places)
     _check_ports(settings)
-    supervisor_config, stable_address = _lay_out(settings, places)
-    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(supervisor_config)]
+    with alone(places):
+        supervisor_config, stable_address = _lay_out(settings, places)
+    command = [sys.executable, "-m", "huidu.adapters.runtimes.supervisord", "-c", str(supervisor_config)]
     # A group of its own: Ctrl-C reaches `up` alone, which then ends the rest in order.
     supervisord = subprocess.Popen(command, start_new_session=True)
     threading.Thread(target=_announce, args=(settings, stable_address), daemon=True).start()
@@ -142,6 +145,15 @@ def _wait(supervisord: "subprocess.Popen[bytes]") -> int:
 @app.command()
 def control(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run the controller alone. Example: huidu control"""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings = load(config)
+    places = Places(settings.data)
+    with alone(places), listen(*settings.control.listen) as listener:
+        _control(settings, places, listener)
+
+
+def _control(settings: Settings, places: Places, listener: socket.socket) -> None:
     import uvicorn
 
     from huidu import wire
@@ -149,43 +161,44 @@ def control(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from huidu.control.loop import Loop
     from huidu.control.queries import status
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    settings = load(config)
-    places = Places(settings.data)
-    places.run.mkdir(parents=True, exist_ok=True)
-    with listen(*settings.control.listen) as listener:
-        gateway, store = wire.make_gateway(settings), wire.make_store(settings.data)
-        controller = wire.make_controller(settings, gateway, store)
-        if gateway.routes() is None:
-            gateway.prepare(controller.awake())
-        clock = wire.SystemClock()
+    gateway, store = wire.make_gateway(settings), wire.make_store(settings.data)
+    # Before anything is read: what another control has not written by now it never will.
+    store.claim()
+    controller = wire.make_controller(settings, gateway, store)
+    if gateway.routes() is None:
+        gateway.prepare(controller.awake())
+    clock, file = wire.SystemClock(), wire.ConfigFile(settings, controller)
+    taken_over: list[TakenOverError] = []
 
-        def tick() -> None:
-            controller.tick()
-            found = status(controller, gateway.routes(), clock.now())
-            write_aside(places.status_file, json.dumps(found, ensure_ascii=False))
+    def end(error: TakenOverError) -> None:
+        taken_over.append(error)
+        server.should_exit = True
 
-        write_aside(places.control_file, json.dumps({"url": f"http://{settings.control.listen}", "pid": os.getpid()}))
-        _on_hangup(controller, settings.path)
-        loop = Loop(tick, _TICK_SECONDS)
-        loop.start()
-        app_ = wire.control_app(settings, controller, gateway, store)
-        server = uvicorn.Server(
-            uvicorn.Config(app_, access_log=False, log_level="warning", timeout_graceful_shutdown=5)
-        )
-        server.run(sockets=[listener])
-        loop.stop()
+    def tick() -> None:
+        store.confirm()
+        controller.tick()
+        found = status(controller, gateway.routes(), clock.now())
+        write_aside(places.status_file, json.dumps(found, ensure_ascii=False))
+
+    app_ = wire.control_app(controller, gateway, store, file, end)
+    server = uvicorn.Server(uvicorn.Config(app_, access_log=False, log_level="warning", timeout_graceful_shutdown=5))
+    write_aside(places.control_file, json.dumps({"url": f"http://{settings.control.listen}", "pid": os.getpid()}))
+    _on_hangup(file)
+    loop = Loop(tick, _TICK_SECONDS, end)
+    loop.start()
+    server.run(sockets=[listener])
+    loop.stop()
+    if taken_over:
+        raise taken_over[0]
 
 
-def _on_hangup(controller: "Controller", path: Path) -> None:
+def _on_hangup(file: "ConfigFile") -> None:
     """SIGHUP reads the file again, as `huidu config apply` does."""
-    from huidu import wire
 
     def reload() -> None:
         try:
-            controller.reconfigure(wire.config_of(load(path)))
-        except (InvalidError, RefusedError) as error:
+            file.apply()
+        except HuiduError as error:
             logging.getLogger(__name__).error("configuration not taken over: %s", error)
 
     # A handler must not wait for a lock that the interrupted code holds.

@@ -11,10 +11,18 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from huidu.control.controller import Config, Controller
+from huidu.control.controller import Controller
 from huidu.control.queries import status
 from huidu.control.replay import replay
-from huidu.core.errors import HuiduError, InvalidError, NotFoundError, RefusedError, UnavailableError
+from huidu.core.errors import (
+    HuiduError,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+    TakenOverError,
+    UnavailableError,
+)
+from huidu.core.release import Seen
 from huidu.ports import Clock, Gateway, Store
 
 _LOG = logging.getLogger(__name__)
@@ -46,16 +54,38 @@ class Command(BaseModel):
     reason: str = Field(default="", max_length=2000)
 
 
+class SteeringCommand(Command):
+    """A command to a running release; it names the release and the stage that its sender saw."""
+
+    expected_release: int | None = None
+    expected_stage: str | None = Field(default=None, max_length=100)
+
+    def seen(self) -> Seen:
+        return Seen(self.expected_release, self.expected_stage)
+
+
+class PromoteCommand(SteeringCommand):
+    resume: bool = False
+
+
 class RollbackCommand(Command):
     to: str | None = None
 
 
 def create_app(
-    controller: Controller, store: Store, gateway: Gateway, clock: Clock, reload: Callable[[], Config]
+    controller: Controller,
+    store: Store,
+    gateway: Gateway,
+    clock: Clock,
+    apply: Callable[[], dict[str, Any]],
+    on_taken_over: Callable[[TakenOverError], None],
 ) -> FastAPI:
-    """`reload` reads the configuration file again; a release starts with what it says then."""
+    """`apply` takes the configuration file over and says key by key what came of it; a release starts with that.
+
+    `on_taken_over` hears when a command found that another control writes now.
+    """
     app = FastAPI(title="Huidu control", docs_url=None, redoc_url=None)
-    _handle_errors(app)
+    _handle_errors(app, on_taken_over)
 
     async def received() -> float:
         return clock.now()
@@ -94,26 +124,29 @@ def create_app(
 
     @app.post("/api/v1/releases", status_code=201, dependencies=timely)
     def start(command: StartCommand) -> dict[str, Any]:
-        controller.reconfigure(reload())
+        changed = apply()
         release = controller.start(command.version, command.by, command.reason)
-        return {"id": release.id, "version": release.candidate, "stage": release.stage_name}
+        # What waits for the next release counts for the one that has just begun.
+        changed |= {"took_effect": sorted(changed["took_effect"] + changed["next_release"]), "next_release": []}
+        found = {"id": release.id, "version": release.candidate, "stage": release.stage_name}
+        return found | {"config": changed}
 
     @app.post("/api/v1/promote", dependencies=timely)
-    def promote(command: Command, received_at: Received, x_huidu_deadline: Deadline = None) -> dict[str, Any]:
+    def promote(command: PromoteCommand, received_at: Received, x_huidu_deadline: Deadline = None) -> dict[str, Any]:
         if not command.reason.strip():
             raise InvalidError("promote without a reason; accepted: promote --reason TEXT")
-        moved = controller.promote(command.by, command.reason)
+        moved = controller.promote(command.by, command.reason, command.seen(), command.resume)
         found = {"id": moved.id, "stage": moved.stage_name, "phase": moved.phase.value}
         return found | proof(received_at, x_huidu_deadline)
 
     @app.post("/api/v1/pause", dependencies=timely)
-    def pause(command: Command) -> dict[str, Any]:
-        moved = controller.pause(command.by, command.reason)
+    def pause(command: SteeringCommand) -> dict[str, Any]:
+        moved = controller.pause(command.by, command.reason, command.seen())
         return {"id": moved.id, "stage": moved.stage_name, "held": moved.held}
 
     @app.post("/api/v1/resume", dependencies=timely)
-    def resume(command: Command) -> dict[str, Any]:
-        moved = controller.resume(command.by, command.reason)
+    def resume(command: SteeringCommand) -> dict[str, Any]:
+        moved = controller.resume(command.by, command.reason, command.seen())
         return {"id": moved.id, "stage": moved.stage_name, "held": moved.held}
 
     @app.post("/api/v1/rollback", dependencies=timely)
@@ -123,8 +156,7 @@ def create_app(
 
     @app.post("/api/v1/config/apply", dependencies=timely)
     def apply_config() -> dict[str, Any]:
-        controller.reconfigure(reload())
-        return {"applied": True}
+        return {"applied": True} | apply()
 
     return app
 
@@ -139,8 +171,10 @@ def _proof(gateway: Gateway, clock: Clock, received_at: float, deadline: float |
     return {"generation": generation, "applied": applied, "applied_ms": applied_ms if applied else None}
 
 
-def _handle_errors(app: FastAPI) -> None:
+def _handle_errors(app: FastAPI, on_taken_over: Callable[[TakenOverError], None]) -> None:
     def refuse(_: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, TakenOverError):
+            on_taken_over(error)
         code, family = next(row for kind, row in STATUS_OF.items() if isinstance(error, kind))
         return JSONResponse({"error": family, "detail": str(error)}, code)
 

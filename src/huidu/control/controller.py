@@ -7,17 +7,19 @@ lock, so that a command never waits for a slow log or a slow instance.
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from huidu.control.admission import admit
 from huidu.control.decide import Gathered, View, decide, entered, remembered
+from huidu.control.gather import Gatherer
 from huidu.control.golden import GoldenRun
-from huidu.core.audience import Audience
-from huidu.core.errors import InvalidError, RefusedError, UnavailableError, unknown_name
-from huidu.core.plan import Golden, Plan, Rules
+from huidu.control.parts import Config, Parts
+from huidu.core.audience import CLOCK_BACK_SECONDS
+from huidu.core.errors import HuiduError, InvalidError, RefusedError, UnavailableError, unknown_name
+from huidu.core.plan import Golden
 from huidu.core.record import Happening, Outcome, Record
 from huidu.core.release import (
     Event,
@@ -25,22 +27,25 @@ from huidu.core.release import (
     Phase,
     Release,
     Route,
+    Seen,
     Standing,
     Start,
     Stop,
     advance,
+    as_seen,
     begin,
     effects,
     placed,
+    promotion,
     put_back,
+    said,
     settled,
     standing,
 )
 from huidu.core.routes import Routes, upstream_of
-from huidu.core.testset import TestSet
 from huidu.core.version import Version
 from huidu.core.window import intervals_around
-from huidu.ports import Clock, FenceError, Gateway, GatewayLog, History, Instance, Process, Runtime, Store
+from huidu.ports import FenceError, Instance, Process, Reach
 
 _LOG = logging.getLogger(__name__)
 _APPLIED_SECONDS = 2.0
@@ -49,45 +54,9 @@ _UNKNOWN_PEAK_BYTES = 500 * 10**6
 _BRING_UP_TRIES = 600
 _ALIVE = ("running", "starting", "backoff")
 _BRING_UP_PAUSE_SECONDS = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """What control takes from the configuration file. It may be exchanged while control runs."""
-
-    versions: dict[str, Version]
-    stable: str
-    audience: Audience
-    plan: Plan
-    rules: Rules
-    share_expiry_seconds: float
-    reserve_bytes: int
-    first_address: tuple[str, int]
-    move_streams: bool = False
-    drain_limit_seconds: float = 3600.0
-
-    @property
-    def authorities(self) -> frozenset[str]:
-        """PEM files that vouch for versions spoken to by HTTPS."""
-        return frozenset(version.ca for version in self.versions.values() if version.ca)
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The adapters that control works with.
-
-    `check` raises `InvalidError` for a version that cannot run, `read_set` for a test set that is no good.
-    """
-
-    store: Store
-    history: History
-    gateway: Gateway
-    log: GatewayLog
-    runtime: Runtime
-    instance: Instance
-    clock: Clock
-    check: Callable[[Version], None]
-    read_set: Callable[[Path], TestSet]
+# A stage's age is stored at least so often: what a killed control forgets of it, the stage lasts longer.
+_AGE_SECONDS = 5.0
+_FORGET_SECONDS, _KEEP_REPORTS_SECONDS = 3600.0, 86_400.0
 
 
 @dataclass(slots=True)
@@ -96,15 +65,17 @@ class _Live:
 
     checkpoint: dict[str, Any] | None = None
     golden: GoldenRun | None = None
-    processes: Mapping[str, Process] = field(default_factory=dict)
     texts: set[int] = field(default_factory=set)
     peaks: dict[str, int] = field(default_factory=dict)
     swapped_at: float = 0.0
+    forgot_at: float = 0.0
     coming: frozenset[str] = frozenset()
     # When a version was left by traffic, and whether its streams are to move.
     left: dict[str, "_Left"] = field(default_factory=dict)
     # Versions that could not be asked to move their streams.
     deaf: set[str] = field(default_factory=set)
+    # How the last release ended, and the number and stable version for which that was read.
+    ended: tuple[tuple[int, str], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,26 +91,49 @@ class Controller:
         self._parts, self.config = parts, config
         self._lock = threading.RLock()
         self._live = _Live()
+        self._gatherer = Gatherer(parts)
         parts.instance.trust(config.authorities)
         stored = parts.store.load()
         if stored is None:
-            self.view = View(self._with_address(Fleet(config.stable), config.stable))
+            self.view = self._recorded = View(self._with_address(Fleet(config.stable), config.stable))
             parts.store.record(self.view.fleet, Record())
             return
         rows = parts.store.each_evidence(stored.fleet.release.id) if stored.fleet.release else ()
-        self.view = remembered(stored.fleet, stored.watch, rows)
+        self.view = self._recorded = remembered(stored.fleet, stored.watch, rows)
         self._live.checkpoint = stored.checkpoint
 
     @property
     def processes(self) -> Mapping[str, Process]:
         """The managed processes as the last tick saw them."""
-        return self._live.processes
+        return self._gatherer.processes
+
+    @property
+    def reached(self) -> Mapping[str, Reach]:
+        """Whether anybody serves at the URLs of foreign versions, as it was found last."""
+        return self._gatherer.reached
 
     @property
     def golden_done(self) -> tuple[int, int] | None:
         """Utterances of the golden set recognised so far, and their number; None outside the golden stage."""
         run = self._live.golden
         return (len(self.view.golden), run.size) if run else None
+
+    @property
+    def last_release(self) -> dict[str, Any] | None:
+        """How the last release ended, as its record says; None while one runs and before the first."""
+        fleet = self.view.fleet
+        # Whatever puts an earlier version back changes the stable one.
+        key = (fleet.last_release, fleet.stable)
+        if fleet.release is not None or fleet.last_release == 0:
+            return None
+        if self._live.ended is None or self._live.ended[0] != key:
+            shown = ("id", "version", "outcome", "reason", "ended_at", "put_back")
+            try:
+                row = self._parts.store.release(fleet.last_release)
+            except HuiduError as error:
+                return dict.fromkeys(shown) | {"id": fleet.last_release, "reason": str(error)}
+            self._live.ended = (key, {name: row[name] for name in shown})
+        return self._live.ended[1]
 
     def awake(self) -> Routes:
         """Prepares for processes that all start now, as under a fresh `huidu up`; returns the routes to begin with.
@@ -153,7 +147,8 @@ class Controller:
                 fleet = self._with_address(fleet, version, fresh=True)
             watch = replace(self.view.watch, pids={})
             self._commit(replace(self.view, fleet=fleet, watch=watch), Record(release, watch))
-            return replace(self._routes(standing(fleet), 1, 0.0), expires_at=0.0 if release else None)
+            begun = self._routes(standing(fleet), 1, 0.0)
+            return replace(begun, expires_at=0.0 if release else None, issued_at=None)
 
     def running(self) -> list[tuple[Version, str]]:
         """The versions that have, or should have, a process, with their addresses."""
@@ -164,15 +159,17 @@ class Controller:
 
     def tick(self) -> None:
         """Gathers, decides, records and applies once."""
-        found = self._gather()
+        live = self._live
+        found = self._gatherer.gather(self.view, self.config, live.checkpoint, live.texts, live.golden)
         with self._lock:
             before = self.view
             view, record = decide(before, found)
-            if _worth_recording(before, view, record, self._live.checkpoint):
+            if _worth_recording(self._recorded, view, record, live.checkpoint):
                 self._parts.store.record(view.fleet, record)
+                self._recorded = view
             self.view = view
-            self._live.checkpoint = found.checkpoint
-            self._live.texts.update(row.id for row in found.corrections)
+            live.checkpoint = found.checkpoint
+            live.texts.update(row.id for row in found.corrections)
             self._run_golden()
             self._apply()
         self._note_memory(found)
@@ -182,28 +179,13 @@ class Controller:
         self._parts.log.rotate_if_due(found.now)
         if found.checkpoint is not None:
             self._parts.log.forget(found.checkpoint, found.now)
+        self._forget_reports(found)
 
-    def _gather(self) -> Gathered:
-        parts, live, fleet = self._parts, self._live, self.view.fleet
-        release = fleet.release
-        observations, checkpoint = parts.log.read(live.checkpoint)
-        live.processes = parts.runtime.processes()
-        admitting = release is not None and release.phase is Phase.ADMISSION
-        ready = admitting and release is not None and parts.instance.ready(fleet.address(release.candidate))
-        golden = live.golden
-        return Gathered(
-            now=parts.clock.now(),
-            fence=parts.gateway.fence(),
-            routes=parts.gateway.routes(),
-            observations=tuple(observations),
-            checkpoint=checkpoint,
-            corrections=tuple(parts.history.corrections(release.id, live.texts)) if release else (),
-            processes=live.processes,
-            ready=frozenset({release.candidate}) if ready and release is not None else frozenset(),
-            golden=golden.rows() if golden else (),
-            golden_size=golden.size if golden else None,
-            golden_failure=golden.failure if golden else None,
-        )
+    def _forget_reports(self, found: Gathered) -> None:
+        """Reports on sockets are read once; those of a day ago are nobody's business any more."""
+        if found.reports and found.now - self._live.forgot_at > _FORGET_SECONDS:
+            self._live.forgot_at = found.now
+            self._parts.sockets.forget(found.now - _KEEP_REPORTS_SECONDS)
 
     def _run_golden(self) -> None:
         """Starts the golden set where the release stands in it, ends it where the release has left it."""
@@ -268,7 +250,7 @@ class Controller:
 
     def _actual(self, routes: Routes | None, wanted: Standing) -> Standing | None:
         # What has ended, or was given up, is to be started again.
-        running = frozenset(name for name, process in self._live.processes.items() if process.state in _ALIVE)
+        running = frozenset(name for name, process in self._gatherer.processes.items() if process.state in _ALIVE)
         elsewhere = frozenset(name for name in wanted.running if not self._version(name).managed)
         if routes is None:
             return None
@@ -278,11 +260,13 @@ class Controller:
         """Whether routes in force are to be written again although they lead where they should."""
         now = self._parts.clock.now()
         fresh = self._routes(wanted, routes.generation, now)
-        if replace(fresh, expires_at=routes.expires_at) != routes:
+        if replace(fresh, expires_at=routes.expires_at, issued_at=routes.issued_at) != routes:
             return True
-        if routes.expires_at is not None and routes.expires_at - now < self.config.share_expiry_seconds * 2 / 3:
-            # After a long absence users come back to a candidate only when it can serve them.
-            return routes.expires_at > now or self._candidate_ready(wanted)
+        if routes.expires_at is not None:
+            begun = routes.issued_at is None or routes.issued_at - CLOCK_BACK_SECONDS <= now
+            if not begun or routes.expires_at - now < self.config.share_expiry_seconds * 2 / 3:
+                # After a long absence, or a jump of the clock, users come back only to a candidate that can serve.
+                return (begun and routes.expires_at > now) or self._candidate_ready(wanted)
         unproven = now - self._live.swapped_at > _APPLIED_SECONDS
         return unproven and not self._parts.gateway.applied(routes.generation, 0.0) and self._answering()
 
@@ -296,8 +280,11 @@ class Controller:
 
     def _swap(self, wanted: Standing, routes: Routes | None) -> None:
         current = self._parts.gateway.routes() or routes
-        # The number behind each generation belongs to the roll back that is laid out beside it.
-        generation = current.generation + 2 if current else 1
+        # The number behind each generation belongs to the roll back that is laid out beside it. A release knows its
+        # own requests by later ones, also where the gateway's folder was lost and began anew.
+        release = self.view.fleet.release
+        newest = max(current.generation if current else -1, release.generation if release else -1)
+        generation = newest + 2
         now = self._parts.clock.now()
         fresh = self._routes(wanted, generation, now)
         try:
@@ -351,13 +338,14 @@ class Controller:
         gateway, now = self._parts.gateway, self._parts.clock.now()
         view, record = decide(self.view, Gathered(now, fence=gateway.fence(), routes=gateway.routes()))
         self._parts.store.record(view.fleet, replace(record, checkpoint=None))
-        self.view = view
+        self.view = self._recorded = view
         # What this process wrote over it before it noticed is written over in turn.
         self._apply()
 
     def _routes(self, wanted: Standing, generation: int, now: float) -> Routes:
         fleet = self.view.fleet
-        known = dict(fleet.addresses)
+        known, release = dict(fleet.addresses), fleet.release
+        serving = wanted.candidate is not None and release is not None
         return Routes(
             generation=generation,
             stable=wanted.stable,
@@ -369,6 +357,9 @@ class Controller:
             candidate=wanted.candidate,
             share_bp=wanted.share_bp,
             expires_at=now + self.config.share_expiry_seconds if wanted.candidate else None,
+            issued_at=now if wanted.candidate else None,
+            salt=release.salt if serving and release is not None else "",
+            holdback_bp=release.holdback_bp if serving and release is not None else 0,
             audience=self.config.audience,
             open=intervals_around(self.config.audience.windows, now),
             move_streams=self.config.move_streams,
@@ -382,7 +373,17 @@ class Controller:
             now, fleet = self._parts.clock.now(), self.view.fleet
             self._refuse_start(fleet, version)
             fleet = self._with_address(fleet, version)
-            release = begin(fleet.last_release + 1, version, fleet.stable, self.config.plan, self.config.rules, now)
+            routes = self._parts.gateway.routes()
+            release = begin(
+                fleet.last_release + 1,
+                version,
+                fleet.stable,
+                self.config.plan,
+                self.config.rules,
+                now,
+                self._parts.salt(),
+                routes.generation if routes else 0,
+            )
             happening = Happening(release.id, now, "started", {"by": by, "reason": reason, "version": version})
             self._commit(View(settled(fleet, release)), Record(release, by=by, happenings=(happening,)))
             self._live.texts.clear()
@@ -405,6 +406,14 @@ class Controller:
                 self._parts.read_set(Path(stage.set))
         if candidate.managed:
             self._refuse_memory(fleet, candidate)
+        else:
+            self._refuse_unreachable(candidate)
+
+    def _refuse_unreachable(self, candidate: Version) -> None:
+        reaches = [(url, self._parts.instance.reach(url)) for url in candidate.urls]
+        if not any(reach.answers for _, reach in reaches):
+            said = "; ".join(f"{url} {reach.detail}" for url, reach in reaches)
+            raise RefusedError(f"{candidate.name} is not admitted: {said}; accepted: a service that answers")
 
     def _refuse_memory(self, fleet: Fleet, candidate: Version) -> None:
         processes = self._parts.runtime.processes()
@@ -427,31 +436,43 @@ class Controller:
         measured = self._parts.store.peak_memory_bytes(version)
         return declared or measured or _UNKNOWN_PEAK_BYTES
 
-    def promote(self, by: str, reason: str) -> Release:
-        """Moves on now, past what is undecided. Raises `RefusedError` without a release, or before it is admitted."""
-        return self._ask(Event.PROMOTE_ASKED, by, reason)
+    # Each of these raises `RefusedError` where the release is not, or no longer, where its sender saw it.
 
-    def pause(self, by: str, reason: str) -> Release:
+    def promote(self, by: str, reason: str, seen: Seen = Seen(), resume: bool = False) -> Release:
+        """Moves on now, past what is undecided, and with `resume` past a colleague's pause.
+
+        Raises `RefusedError` without a release, before it is admitted, and while it is paused.
+        """
+        return self._ask(Event.PROMOTE_ASKED, by, reason, seen, resume)
+
+    def pause(self, by: str, reason: str, seen: Seen = Seen()) -> Release:
         """Holds the release where it is; losses are still answered."""
-        return self._ask(Event.PAUSE_ASKED, by, reason)
+        return self._ask(Event.PAUSE_ASKED, by, reason, seen)
 
-    def resume(self, by: str, reason: str) -> Release:
+    def resume(self, by: str, reason: str, seen: Seen = Seen()) -> Release:
         """Goes on after a hold."""
-        return self._ask(Event.RESUME_ASKED, by, reason)
+        return self._ask(Event.RESUME_ASKED, by, reason, seen)
 
-    def _ask(self, event: Event, by: str, reason: str) -> Release:
+    def _ask(self, event: Event, by: str, reason: str, seen: Seen, resume: bool = False) -> Release:
         with self._lock:
-            release = self._running()
+            release = as_seen(self.view.fleet.release, seen)
             now = self._parts.clock.now()
-            moved = advance(release, event, now, f"{event.value} by {by}{': ' + reason if reason else ''}")
+            moved = release
+            steps = [event]
+            if event is Event.PROMOTE_ASKED and release.held_by is not None:
+                if not resume:
+                    raise RefusedError(f"{release.held}; accepted: promote --resume, or resume first")
+                steps = [Event.RESUME_ASKED, event]
+            for step in steps:
+                moved = advance(moved, step, now, reason, by)
             outcome = None
             if moved.phase is Phase.PROMOTED:
-                outcome = Outcome("promoted", release.stage_name, None, f"promoted by {by}: {reason}")
+                outcome = Outcome("promoted", release.stage_name, None, promotion(moved))
             stays = moved.stage_index == release.stage_index and not moved.over
             view = replace(self.view, fleet=settled(self.view.fleet, moved)) if stays else entered(self.view, moved)
             payload = {"by": by, "reason": reason, "from": release.stage_name}
-            happening = Happening(release.id, now, event.value, payload)
-            self._commit(view, Record(moved, view.watch, outcome, happenings=(happening,)))
+            happenings = tuple(Happening(release.id, now, step.value, payload) for step in steps)
+            self._commit(view, Record(moved, view.watch, outcome, happenings=happenings))
             self._apply()
             return moved
 
@@ -490,8 +511,7 @@ class Controller:
             raise RefusedError(f"a release runs, whose stable version is {release.stable}; accepted: rollback first")
         now = self._parts.clock.now()
         moved = advance(release, Event.ROLLBACK_ASKED, now)
-        said = f"rolled back by {by}{': ' + reason if reason else ''}"
-        outcome = Outcome("rolled_back", release.stage_name, None, said)
+        outcome = Outcome("rolled_back", release.stage_name, None, said("rolled back", by, reason))
         payload = {"by": by, "reason": reason, "received_at": received_at, "from": release.candidate}
         happening = Happening(release.id, now, Event.ROLLBACK_ASKED.value, payload | {"to": release.stable})
         record = Record(replace(moved, entered_at=now), self.view.watch, outcome, happenings=(happening,))
@@ -504,7 +524,7 @@ class Controller:
                 f"nothing to roll back: {fleet.stable} serves everybody and no former stable version is warm; "
                 "accepted: rollback --to VERSION"
             )
-        process = self._live.processes.get(target)
+        process = self._gatherer.processes.get(target)
         if self._version(target).managed and (process is None or process.state not in ("running", "starting")):
             raise UnavailableError(f"{target} does not run now; accepted: again in a moment, or rollback --to VERSION")
         now = self._parts.clock.now()
@@ -543,17 +563,13 @@ class Controller:
             if gone:
                 raise RefusedError(f"{', '.join(gone)} runs and is not in the file; accepted: a file that names it")
             self._parts.instance.trust(config.authorities)
-            self.config = config
+            # The gateway waits as long as it was started with, and both must call the same a hang.
+            self.config = replace(config, hang_after_seconds=self.config.hang_after_seconds)
             self._apply()
 
     def _commit(self, view: View, record: Record) -> None:
         self._parts.store.record(view.fleet, record)
-        self.view = view
-
-    def _running(self) -> Release:
-        if self.view.fleet.release is None:
-            raise RefusedError("no release runs; accepted: huidu release start VERSION")
-        return self.view.fleet.release
+        self.view = self._recorded = view
 
     def _version(self, name: str) -> Version:
         if name not in self.config.versions:
@@ -571,7 +587,7 @@ class Controller:
         live = standing(fleet).running
         known = dict(fleet.addresses)
         taken = frozenset(address for name, address in known.items() if name in live and name != version)
-        process = self._live.processes.get(version)
+        process = self._gatherer.processes.get(version)
         # One that was just left may still run: its process keeps its port, whatever the state says.
         runs = version in live or (process is not None and process.state in _ALIVE)
         if runs and version in known and not fresh:
@@ -589,6 +605,18 @@ def _ready_in_time(instance: Instance, address: str) -> bool:
 
 
 def _worth_recording(before: View, after: View, record: Record, checkpoint: dict[str, Any] | None) -> bool:
+    """Whether a tick changed anything that must be found again: `before` is what was recorded last."""
     if record.happenings or record.evidence or record.outcome is not None:
         return True
-    return before.fleet != after.fleet or before.watch != after.watch or record.checkpoint != checkpoint
+    if _ageless(before.fleet) != _ageless(after.fleet) or before.watch != after.watch:
+        return True
+    return record.checkpoint != checkpoint or _age(after.fleet) - _age(before.fleet) >= _AGE_SECONDS
+
+
+def _ageless(fleet: Fleet) -> Fleet:
+    release = fleet.release
+    return replace(fleet, release=replace(release, watched_seconds=0.0, held_seconds=0.0)) if release else fleet
+
+
+def _age(fleet: Fleet) -> float:
+    return fleet.release.watched_seconds if fleet.release else 0.0

@@ -1,7 +1,7 @@
 """What one tick decides: a pure function of what control knew and what it has just gathered.
 
 The order matters: a roll back done without control is adopted before anything else, then evidence is added,
-then the release moves by at most one step.
+then the release moves by at most one step. While an alarm stands it takes none forward.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,29 +9,40 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from huidu.core.assignment import SAMPLE_RATIO_MISMATCH, mismatch
-from huidu.core.evidence import Kind, Observation, Row, Sums, blocks, crash_row, fold, text_row
+from huidu.core.alarms import Alarm, AlarmKind, ends_share
+from huidu.core.assignment import mismatch
+from huidu.core.evidence import Kind, Row, Sums, blocks, crash_row, fold, text_row
+from huidu.core.faces import RequestKind
+from huidu.core.floors import missing
 from huidu.core.looks import Look, due
-from huidu.core.plan import Golden, Measure, Share, Undecided
+from huidu.core.observation import Failure, Observation, Sample, samples
+from huidu.core.plan import Answer, Golden, Measure, Share, Undecided
 from huidu.core.record import Happening, Outcome, Record, Watch
-from huidu.core.release import Event, Fleet, Phase, Release, advance, put_back, settled
+from huidu.core.release import Event, Fleet, Phase, Release, advance, aged, promotion, put_back, settled
 from huidu.core.routes import Routes
-from huidu.core.verdict import State, Verdict, carried, cause, certified, crashes, judge, judge_bake, judge_golden
-from huidu.core.wording import words
+from huidu.core.safety import Probe, included_run, probed
+from huidu.core.sockets import SocketReport
+from huidu.core.verdict import State, Verdict, carried, cause, certified, crashes, judge, judge_golden
+from huidu.core.wording import alarm_words, words
 from huidu.ports import Process, Recognition
 
 # A candidate that is not ready by then will not be.
 ADMISSION_SECONDS = 180.0
-# A client that went away before this had no reason to complain of slowness.
-PATIENCE_MS = 30_000.0
+# How verdicts are made. A record of another way is not derived again.
+METHOD = 2
 
+INCLUDED_FAILED = "five recognitions in a row of users who chose the candidate failed, and none elsewhere"
 _PART_ROWS = 500
 _ONCE = (Kind.TEXT, Kind.GOLDEN, Kind.CRASH, Kind.BAD)
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What control knows: the recorded state, and the sums of the evidence recorded so far."""
+    """What control knows: the recorded state, and the sums of the evidence recorded so far.
+
+    `alarms` are those of the last tick; `others` counts, by version, requests of the release that carried no audio
+    since control started.
+    """
 
     fleet: Fleet
     watch: Watch = field(default_factory=Watch)
@@ -39,16 +50,29 @@ class View:
     golden: tuple[Row, ...] = ()
     known: frozenset[tuple[Kind, str]] = frozenset()
     rows: int = 0
+    alarms: tuple[Alarm, ...] = ()
+    others: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What a tick found. `ready` are the versions that could serve; `golden_size` utterances make the set whole."""
+    """What a tick found.
+
+    `step_seconds` went by since the last tick on a monotonic clock, and were watched. `ready` are the versions that
+    could serve; `golden_size` utterances make the set whole. `read_from` names the places up to which log and
+    reports had been read before. `reported` are the versions whose instances report on their sockets.
+    `hang_seconds` is how long a short upload may wait. `alarms` are what gathering itself found wrong.
+    """
 
     now: float
+    step_seconds: float = 0.0
     fence: int = 0
     routes: Routes | None = None
     observations: tuple[Observation, ...] = ()
+    reports: tuple[SocketReport, ...] = ()
+    read_from: str = ""
+    reported: frozenset[str] = frozenset()
+    hang_seconds: float = 30.0
     checkpoint: dict[str, Any] | None = None
     corrections: tuple[Recognition, ...] = ()
     processes: Mapping[str, Process] = field(default_factory=dict)
@@ -56,6 +80,12 @@ class Gathered:
     golden: tuple[Row, ...] = ()
     golden_size: int | None = None
     golden_failure: str | None = None
+    probe: Probe | None = None
+    alarms: tuple[Alarm, ...] = ()
+
+    def samples(self) -> tuple[Sample, ...]:
+        """What lines and reports say of recognitions."""
+        return tuple(samples(self.observations, self.reports, self.hang_seconds, self.reported))
 
 
 def remembered(fleet: Fleet, watch: Watch, rows: Iterable[Row]) -> View:
@@ -68,55 +98,79 @@ def remembered(fleet: Fleet, watch: Watch, rows: Iterable[Row]) -> View:
 
 def decide(view: View, found: Gathered) -> tuple[View, Record]:
     """The view after this tick, and what is to be recorded of it."""
+    seen = found.samples()
     if found.fence > view.fleet.fence:
-        return _adopt(view, found)
+        return _adopt(view, found, seen)
     release = view.fleet.release
     if release is None:
-        return view, Record(late=_late_rows(view.fleet, found), checkpoint=found.checkpoint)
-    view, rows = _gain(view, release, found)
-    view, alarmed = _mismatched(view, release, found.now)
+        late = _late_rows(view.fleet, found, seen)
+        return replace(view, alarms=found.alarms), Record(late=late, checkpoint=found.checkpoint)
+    release = aged(release, found.step_seconds)
+    view, rows = _gain(replace(view, fleet=replace(view.fleet, release=release)), release, found, seen)
+    view = _probed(view, found)
+    view, alarmed = _alarmed(view, release, found)
     moved, event, looked, outcome = _move(view, release, found)
-    happenings = tuple(
-        happening
-        for happening in (alarmed, looked, _happening(release, moved.fleet, event, found.now, outcome))
-        if happening is not None
-    )
+    moved_on = _happening(release, moved.fleet, event, found.now, outcome)
+    happenings = tuple(happening for happening in (*alarmed, looked, moved_on) if happening is not None)
     after = moved.fleet.release or _ended(release, outcome, found.now)
     record = Record(after, moved.watch, outcome, happenings=happenings, evidence=rows, checkpoint=found.checkpoint)
-    return moved, replace(record, late=_late_rows(view.fleet, found))
+    return moved, replace(record, late=_late_rows(view.fleet, found, seen))
 
 
-def _adopt(view: View, found: Gathered) -> tuple[View, Record]:
+def _adopt(view: View, found: Gathered, seen: tuple[Sample, ...]) -> tuple[View, Record]:
     """Takes over a roll back that was done without control."""
     release = view.fleet.release
     fleet = replace(view.fleet, fence=found.fence)
-    late = _late_rows(fleet, found)
+    late = _late_rows(fleet, found, seen)
     if release is not None:
-        view, rows = _gain(view, release, found)
+        view, rows = _gain(view, release, found, seen)
         ended = advance(release, Event.FENCED, found.now)
         outcome = Outcome("rolled_back", release.stage_name, None, "rolled back while control did not answer")
         happening = Happening(release.id, found.now, "fenced", {"fence": found.fence})
         record = Record(ended, view.watch, outcome, happenings=(happening,), evidence=rows, late=late)
         return replace(view, fleet=settled(fleet, ended)), replace(record, checkpoint=found.checkpoint)
     if found.routes is not None and found.routes.stable != fleet.stable:
-        happening = Happening(
-            fleet.last_release, found.now, "put_back", {"to": found.routes.stable, "fence": found.fence}
-        )
+        payload = {"from": fleet.stable, "to": found.routes.stable, "fence": found.fence}
+        happening = Happening(fleet.last_release, found.now, "put_back", payload)
         record = Record(happenings=(happening,), late=late, checkpoint=found.checkpoint)
         return replace(view, fleet=put_back(fleet, found.routes.stable)), record
     return replace(view, fleet=fleet), Record(late=late, checkpoint=found.checkpoint)
 
 
-def _gain(view: View, release: Release, found: Gathered) -> tuple[View, tuple[Row, ...]]:
+def _gain(view: View, release: Release, found: Gathered, seen: tuple[Sample, ...]) -> tuple[View, tuple[Row, ...]]:
     """The view with the evidence of this tick added, each thing once."""
-    rows = [*_request_rows(view, release, found), *_text_rows(release, found), *found.golden]
+    own = _own(release, seen)
+    rows = [*_request_rows(view, release, found, own), *_text_rows(release, found), *found.golden]
     crashed, pids = _crash_rows(view, release, found)
     fresh: dict[tuple[Kind, str], Row] = {}
     for row in (*rows, *crashed):
         if (row.kind, row.key) not in view.known:
             fresh.setdefault((row.kind, row.key), row)
     added = tuple(fresh.values())
-    return _with_rows(replace(view, watch=replace(view.watch, pids=pids)), added), added
+    run = included_run(view.watch.included, own, release.candidate, release.stable)
+    view = replace(view, watch=replace(view.watch, pids=pids, included=run), others=_others(view, release, found))
+    return _with_rows(view, added), added
+
+
+def _own(release: Release, seen: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """The samples of a release. An older log beside a new store may name one of the same number."""
+    return tuple(
+        sample
+        for sample in seen
+        if sample.release == release.id
+        and (sample.generation is None or sample.generation > release.generation)
+        # Releases from before generations were kept go by the clock.
+        and (release.generation > 0 or sample.time >= release.started_at)
+    )
+
+
+def _others(view: View, release: Release, found: Gathered) -> Mapping[str, int]:
+    """Requests of a release that carry no audio: shown, and no evidence."""
+    others = dict(view.others)
+    for observation in found.observations:
+        if observation.release == release.id and observation.kind == RequestKind.OTHER:
+            others[observation.version] = others.get(observation.version, 0) + 1
+    return others
 
 
 def _with_rows(view: View, rows: tuple[Row, ...]) -> View:
@@ -135,25 +189,27 @@ def _with_rows(view: View, rows: tuple[Row, ...]) -> View:
     )
 
 
-def _request_rows(view: View, release: Release, found: Gathered) -> list[Row]:
-    # An older log beside a new store may name a release of the same number.
-    own = (observation for observation in found.observations if observation.time >= release.started_at)
-    return blocks(own, view.sums, release.id, PATIENCE_MS, _part(found))
+def _request_rows(view: View, release: Release, found: Gathered, own: tuple[Sample, ...]) -> list[Row]:
+    """The rows of recognitions. A socket that was found bad before counts so once, and so does a line read twice."""
+    new = [replace(sample, failure=None, reason=None) if _known_bad(view, sample) else sample for sample in own]
+    return blocks((sample for sample in new if sample.counts or sample.failure), view.sums, release.id, _part(found))
 
 
-def _late_rows(fleet: Fleet, found: Gathered) -> tuple[tuple[int, Row], ...]:
+def _known_bad(view: View, sample: Sample) -> bool:
+    return sample.failure is Failure.BAD and (Kind.BAD, sample.request_id) in view.known
+
+
+def _late_rows(fleet: Fleet, found: Gathered, seen: tuple[Sample, ...]) -> tuple[tuple[int, Row], ...]:
     """Rows of releases that are over: their last requests were under way, or not read yet, when they ended."""
     running = fleet.release.id if fleet.release else None
-    named = {observation.release for observation in found.observations} - {running}
+    named = {sample.release for sample in seen} - {running}
     over = sorted(release for release in named if release is not None and 1 <= release <= fleet.last_release)
-    return tuple(
-        (release, row) for release in over for row in blocks(found.observations, {}, release, PATIENCE_MS, _part(found))
-    )
+    return tuple((release, row) for release in over for row in blocks(seen, {}, release, _part(found)))
 
 
 def _part(found: Gathered) -> str:
-    """How far the log is read: no two ticks that read lines have the same."""
-    return "" if found.checkpoint is None else str(found.checkpoint["read"])
+    """How far log and reports had been read before: the same whoever reads, and another for each tick that reads."""
+    return f"@{found.read_from}" if found.read_from else ""
 
 
 def _text_rows(release: Release, found: Gathered) -> list[Row]:
@@ -193,17 +249,51 @@ def _crash_rows(view: View, release: Release, found: Gathered) -> tuple[list[Row
     return rows, pids
 
 
-def _mismatched(view: View, release: Release, now: float) -> tuple[View, Happening | None]:
-    """The view with the alarm that the users are not split as asked, once in a stage; and its line of the record."""
+def _probed(view: View, found: Gathered) -> View:
+    if found.probe is None:
+        return view
+    return replace(view, watch=replace(view.watch, probe=probed(view.watch.probe, found.probe)))
+
+
+def _alarmed(view: View, release: Release, found: Gathered) -> tuple[View, tuple[Happening, ...]]:
+    """The view with the alarms that stand now; each is recorded as it begins and as it ends."""
+    view, alarms = _mismatched(view, release)
+    alarms += found.alarms
+    if release.serving and view.watch.probe.alarming:
+        numbers = {"probes": float(view.watch.probe.silent)}
+        alarms += (Alarm(AlarmKind.NO_TEXT, release.candidate, numbers),)
+    names = tuple(sorted({alarm.kind.value for alarm in alarms}))
+    before = view.watch.alarms
+    begun = [alarm for alarm in alarms if alarm.kind.value not in before]
+    happenings = [Happening(release.id, found.now, "alarm", _alarm_payload(view, release, alarm)) for alarm in begun]
+    over = [name for name in before if name not in names]
+    happenings += [Happening(release.id, found.now, "alarm_over", {"alarm": name}) for name in over]
+    return replace(view, alarms=alarms, watch=replace(view.watch, alarms=names)), tuple(happenings)
+
+
+def _alarm_payload(view: View, release: Release, alarm: Alarm) -> dict[str, Any]:
+    return {
+        "alarm": alarm.kind.value,
+        "stage": release.stage_name,
+        "rows": view.rows,
+        "numbers": dict(alarm.numbers),
+        "reason": alarm_words(alarm, "en"),
+    }
+
+
+def _mismatched(view: View, release: Release) -> tuple[View, tuple[Alarm, ...]]:
+    """The view with the alarm that users are not split as asked. Once raised, it stands to the end of its stage."""
     stage = release.stage
-    if not isinstance(stage, Share) or stage.name in view.watch.mismatches:
-        return view, None
-    numbers = mismatch(view.sums.get(stage.name, Sums()), stage, release.candidate, release.stable)
+    if not isinstance(stage, Share) or not release.share_bp:
+        return view, ()
+    numbers = view.watch.mismatches.get(stage.name)
     if numbers is None:
-        return view, None
-    payload = {"alarm": SAMPLE_RATIO_MISMATCH, "stage": stage.name, "rows": view.rows, "numbers": numbers}
-    watch = replace(view.watch, mismatches={**view.watch.mismatches, stage.name: numbers})
-    return replace(view, watch=watch), Happening(release.id, now, "alarm", payload)
+        numbers = mismatch(view.sums.get(stage.name, Sums()), stage, release.candidate, release.stable)
+        if numbers is None:
+            return view, ()
+        watch = replace(view.watch, mismatches={**view.watch.mismatches, stage.name: numbers})
+        view = replace(view, watch=watch)
+    return view, (Alarm(AlarmKind.SAMPLE_RATIO_MISMATCH, numbers=numbers),)
 
 
 _Moved = tuple[View, Event | None, Happening | None, Outcome | None]
@@ -226,9 +316,10 @@ def _admit(view: View, release: Release, found: Gathered) -> _Moved:
     if release.candidate in found.ready:
         return _to(view, release, Event.ADMITTED, found.now)
     fatal = process is not None and process.state == "fatal"
-    if fatal or release.elapsed_seconds(found.now) > ADMISSION_SECONDS:
+    if fatal or release.elapsed_seconds > ADMISSION_SECONDS:
         how = "could not start" if fatal else f"was not ready within {ADMISSION_SECONDS:g} s"
-        reason = f"{release.candidate} {how}; see logs/instance-{release.candidate}.log"
+        log = f"; see logs/instance-{release.candidate}.log" if process is not None else ""
+        reason = f"{release.candidate} {how}{log}"
         return _fail(view, release, found.now, "admission", reason)
     return view, None, None, None
 
@@ -248,8 +339,8 @@ def _golden(view: View, release: Release, found: Gathered) -> _Moved:
     view, looked = _looked(view, release, judge_golden(release.rules, view.golden, look), look, found.now)
     failed = cause(view.watch.verdicts)
     if failed is not None:
-        moved = _fail(view, release, found.now, failed.guard, words(failed, "en"))
-        return moved[0], moved[1], looked, moved[3]
+        failing = _fail(view, release, found.now, failed.guard, words(failed, "en"))
+        return failing[0], failing[1], looked, failing[3]
     undecided = [verdict for verdict in view.watch.verdicts.values() if verdict.state is State.UNDECIDED]
     if undecided and stage.undecided is Undecided.ASK:
         held = advance(release, Event.UNDECIDED, found.now, "the golden set is undecided: promote or roll back")
@@ -263,40 +354,72 @@ def _serve(view: View, release: Release, found: Gathered) -> _Moved:
     crashed = _crashed(view, release)
     if crashed is not None:
         return _fail(_judged(view, {crashed.guard: crashed}), release, found.now, crashed.guard, words(crashed, "en"))
+    if view.watch.included.ends_release:
+        return _fail(view, release, found.now, "included", INCLUDED_FAILED)
     stage = release.stage
     assert isinstance(stage, Share)
-    elapsed = release.elapsed_seconds(found.now)
     # A held release is looked at all the same: losses are answered whether it goes on or not.
-    taken = due(stage, found.now - release.entered_at, view.watch.taken)
+    taken = due(stage, release.watched_seconds, view.watch.taken)
     looked = None
     if taken is not None:
         certifies = taken >= stage.for_seconds and _before_everybody(release)
         look = Look(view.watch.looks + 1, view.watch.certifying + 1 if certifies else 0)
         view, looked = _looked(view, release, _judge(view, release, look), look, found.now)
         view = replace(view, watch=replace(view.watch, taken=taken))
-    failed = cause(view.watch.verdicts)
+    moved = _answered(view, release, found)
+    if moved is None and not view.alarms and release.held is None and _may_go_on(view, release, stage):
+        moved = _to(view, release, Event.STAGE_PASSED, found.now)
+    return (moved[0], moved[1], looked, moved[3]) if moved is not None else (view, None, looked, None)
+
+
+def _answered(view: View, release: Release, found: Gathered) -> _Moved | None:
+    """What is done about proven losses and blindness; None where there is neither."""
+    lost = {name: verdict for name, verdict in view.watch.verdicts.items() if _rolls_back(view, release, verdict)}
+    failed = cause(lost)
     if failed is not None:
-        moved = _fail(view, release, found.now, failed.guard, words(failed, "en"))
-        return moved[0], moved[1], looked, moved[3]
-    if release.held is None and _may_go_on(view, release, stage, elapsed):
-        passed = _to(view, release, Event.STAGE_PASSED, found.now)
-        return passed[0], passed[1], looked, passed[3]
-    return view, None, looked, None
+        return _fail(view, release, found.now, failed.guard, words(failed, "en"))
+    blind = ends_share(view.alarms)
+    if blind is not None and release.share_bp:
+        reason = f"the share has ended: {alarm_words(blind, 'en')}"
+        blinded = advance(release, Event.BLINDED, found.now, reason)
+        return replace(view, fleet=settled(view.fleet, blinded)), Event.BLINDED, None, None
+    asks = cause({name: verdict for name, verdict in view.watch.verdicts.items() if _holds(view, release, verdict)})
+    if asks is None or release.held is not None:
+        return None
+    watch = replace(view.watch, held_for=(*view.watch.held_for, f"{release.stage_name} {asks.guard}"))
+    held = advance(release, Event.HELD, found.now, words(asks, "en"))
+    return replace(view, fleet=settled(view.fleet, held), watch=watch), Event.HELD, None, None
+
+
+def _rolls_back(view: View, release: Release, verdict: Verdict) -> bool:
+    """Whether a loss is answered by a roll back: what only holds does so where a probe has shown the same."""
+    if not verdict.failed:
+        return False
+    confirmed = verdict.guard == "rejects" and view.watch.probe.refused
+    return confirmed or _answer(release, verdict) is Answer.ROLLBACK
+
+
+def _holds(view: View, release: Release, verdict: Verdict) -> bool:
+    """Whether a loss asks for people. They are asked once in a stage: who said to go on has seen it."""
+    if not verdict.failed or _answer(release, verdict) is not Answer.HOLD:
+        return False
+    return f"{release.stage_name} {verdict.guard}" not in view.watch.held_for
+
+
+def _answer(release: Release, verdict: Verdict) -> Answer:
+    guard = release.rules.guard(verdict.guard)
+    return guard.answer if guard is not None else Answer.ROLLBACK
 
 
 def _judge(view: View, release: Release, look: Look) -> dict[str, Verdict]:
     sums = view.sums.get(release.stage_name, Sums())
-    if release.phase is Phase.SHARE:
-        return judge(release.rules, sums, release.candidate, release.stable, look)
-    shares = [stage for stage in release.plan.stages if isinstance(stage, Share)]
-    before = view.sums.get(shares[-2].name, Sums()) if len(shares) > 1 else Sums()
-    return judge_bake(release.rules, sums, before, release.candidate, release.stable, look)
+    return judge(release.rules, sums, release.candidate, release.stable, look)
 
 
-def _may_go_on(view: View, release: Release, stage: Share, elapsed: float) -> bool:
-    """Whether the stage is over and was comparable; only a certified candidate goes on to everybody."""
-    served = view.sums.get(stage.name, Sums()).of(release.candidate).requests
-    if elapsed < stage.for_seconds or served < stage.at_least or stage.name in view.watch.mismatches:
+def _may_go_on(view: View, release: Release, stage: Share) -> bool:
+    """Whether the stage is over and has seen enough; only a certified candidate goes on to everybody."""
+    sums = view.sums.get(stage.name, Sums())
+    if release.elapsed_seconds < stage.for_seconds or missing(stage, sums, release.candidate, release.stable):
         return False
     return not _before_everybody(release) or certified(release.rules, view.watch.verdicts)
 
@@ -336,6 +459,7 @@ def _looked(
         "index": look.index,
         "certifying": look.certifying,
         "rows": view.rows,
+        "method": METHOD,
         "verdicts": {name: verdict.as_json() for name, verdict in verdicts.items()},
     }
     return replace(judged, watch=watch), Happening(release.id, now, "look", payload)
@@ -345,7 +469,7 @@ def _to(view: View, release: Release, event: Event, now: float) -> _Moved:
     moved = advance(release, event, now)
     outcome = None
     if moved.phase is Phase.PROMOTED:
-        outcome = Outcome("promoted", release.stage_name, None, "every stage passed")
+        outcome = Outcome("promoted", release.stage_name, None, promotion(moved))
     return entered(view, moved), event, None, outcome
 
 
@@ -358,18 +482,19 @@ def _fail(view: View, release: Release, now: float, guard: str, reason: str) -> 
 def entered(view: View, release: Release) -> View:
     """The view with a release in its next stage, where looks start afresh.
 
-    What the golden set said does not certify what users meet: the first share begins without verdicts.
+    What the golden set said does not certify what users meet: the first share begins without verdicts. What somebody
+    was asked about, and went on from, is measured anew.
     """
     before = view.fleet.release
     golden = before is not None and before.phase is Phase.GOLDEN
-    verdicts = {} if golden else view.watch.verdicts
-    return replace(view, fleet=settled(view.fleet, release), watch=replace(view.watch, verdicts=verdicts, taken=0.0))
+    kept = {name: verdict for name, verdict in view.watch.verdicts.items() if not golden and not verdict.failed}
+    return replace(view, fleet=settled(view.fleet, release), watch=replace(view.watch, verdicts=kept, taken=0.0))
 
 
 def _ended(release: Release, outcome: Outcome | None, now: float) -> Release:
     """The final state of a release that this step ended, for its record."""
     phase = Phase.PROMOTED if outcome is not None and outcome.outcome == "promoted" else Phase.ROLLED_BACK
-    return replace(release, phase=phase, entered_at=now, held=None, held_at=None)
+    return replace(release, phase=phase, entered_at=now, held=None, held_by=None)
 
 
 def _happening(

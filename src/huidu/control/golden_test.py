@@ -8,6 +8,7 @@ from huidu.control.golden import GoldenRun
 from huidu.core.errors import RefusedError, UnavailableError
 from huidu.core.evidence import Row
 from huidu.core.testset import Utterance
+from huidu.ports import Reach
 
 
 class Clock:
@@ -24,7 +25,12 @@ class Instance:
     def ready(self, address: str) -> bool:
         return True
 
-    def transcribe(self, address: str, audio: Path, request_id: str) -> str:
+    def reach(self, address: str) -> Reach:
+        return Reach(True, "answers (HTTP 200)")
+
+    def transcribe(
+        self, address: str, audio: Path, request_id: str, purpose: str = "golden", timeout_seconds: float = 60.0
+    ) -> str:
         if address == "stable":
             self.failures -= 1
         if address == "dead" or (address == "stable" and self.failures >= 0):

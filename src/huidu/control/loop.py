@@ -4,16 +4,22 @@ import logging
 import threading
 from collections.abc import Callable
 
-from huidu.core.errors import HuiduError
+from huidu.core.errors import HuiduError, TakenOverError
 
 _LOG = logging.getLogger(__name__)
 
 
 class Loop:
-    """Calls `tick` every `interval_seconds` until it is stopped. An error is logged once until it changes."""
+    """Calls `tick` every `interval_seconds` until it is stopped. An error is logged once until it changes.
 
-    def __init__(self, tick: Callable[[], None], interval_seconds: float):
+    Where another control has taken over it ticks no more, and `on_taken_over` hears of it.
+    """
+
+    def __init__(
+        self, tick: Callable[[], None], interval_seconds: float, on_taken_over: Callable[[TakenOverError], None]
+    ):
         self._tick, self._interval_seconds = tick, interval_seconds
+        self._on_taken_over = on_taken_over
         self._stop = threading.Event()
         self._last_error = ""
         self._thread = threading.Thread(target=self._run, name="tick", daemon=True)
@@ -30,7 +36,10 @@ class Loop:
             try:
                 self._tick()
                 self._last_error = ""
-            except HuiduError as error:
+            except TakenOverError as error:
+                self._on_taken_over(error)
+                return
+            except (HuiduError, OSError) as error:
                 self._note(str(error), None)
             except Exception as error:  # a bug must not end the watch over users
                 self._note(repr(error), error)

@@ -16,7 +16,7 @@ NUMBERS = {"candidate_units": 12, "stable_units": 468, "share": 0.2, "p_value": 
 
 def said(view: View) -> dict[str, Any]:
     config = SimpleNamespace(stable="v1")
-    controller = SimpleNamespace(view=view, config=config, processes={}, golden_done=None)
+    controller = SimpleNamespace(view=view, config=config, processes={}, golden_done=None, last_release=None)
     return status(cast("Controller", controller), None, 5.0)
 
 

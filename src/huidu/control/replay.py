@@ -2,23 +2,32 @@
 
 from typing import Any
 
+from huidu.control.decide import METHOD
+from huidu.core.alarms import AlarmKind
 from huidu.core.assignment import mismatch
 from huidu.core.evidence import Kind, Row, fold
 from huidu.core.looks import Look
 from huidu.core.plan import Share
 from huidu.core.record import release_from_json
 from huidu.core.release import Release
-from huidu.core.verdict import Verdict, judge, judge_bake, judge_golden
+from huidu.core.verdict import Verdict, judge, judge_golden
 
 
 def replay(stored: dict[str, Any], rows: list[Row]) -> dict[str, Any]:
-    """Each look of a stored release with the verdicts recorded then, derived again now, and whether they agree."""
+    """Each look of a stored release with the verdicts recorded then, derived again now, and whether they agree.
+
+    Looks of an earlier Huidu, which judged in another way, are counted and not derived again.
+    """
     release, _ = release_from_json(stored["state"])
     events = stored["events"]
-    looks = [_again(release, event["payload"], rows) for event in events if event["kind"] == "look"]
-    alarms = [_alarm_again(release, event["payload"], rows) for event in events if event["kind"] == "alarm"]
+    recorded = [event["payload"] for event in events if event["kind"] == "look"]
+    looks = [_again(release, look, rows) for look in recorded if look.get("method") == METHOD]
+    raised = [event["payload"] for event in events if event["kind"] == "alarm"]
+    unfair = [alarm for alarm in raised if alarm["alarm"] == AlarmKind.SAMPLE_RATIO_MISMATCH]
+    alarms = [_alarm_again(release, alarm, rows) for alarm in unfair]
     agree = all(each["agree"] for each in (*looks, *alarms))
-    return {"id": release.id, "looks": looks, "alarms": alarms, "agree": agree}
+    earlier = len(recorded) - len(looks)
+    return {"id": release.id, "looks": looks, "alarms": alarms, "earlier_looks": earlier, "agree": agree}
 
 
 def _again(release: Release, recorded: dict[str, Any], rows: list[Row]) -> dict[str, Any]:
@@ -43,8 +52,4 @@ def _alarm_again(release: Release, recorded: dict[str, Any], rows: list[Row]) ->
 def _verdicts(release: Release, stage: str, rows: list[Row], look: Look) -> dict[str, Verdict]:
     if stage == "golden":
         return judge_golden(release.rules, [row for row in rows if row.kind is Kind.GOLDEN], look)
-    if stage == "bake":
-        shares = [each.name for each in release.plan.stages if isinstance(each, Share)]
-        before = fold(rows, shares[-2]) if len(shares) > 1 else fold([])
-        return judge_bake(release.rules, fold(rows, stage), before, release.candidate, release.stable, look)
     return judge(release.rules, fold(rows, stage), release.candidate, release.stable, look)

@@ -7,24 +7,23 @@ the share, once in a stage.
 from math import exp, log
 
 from huidu.core.evidence import ARRIVING_SECONDS, Sums
-from huidu.core.plan import FULL_BP, Share
+from huidu.core.plan import Share
 from huidu.core.stats.mismatch import log_evidence, prior
 
-SAMPLE_RATIO_MISMATCH = "sample_ratio_mismatch"
 # The chance of a false alarm in a stage, however often it is looked at.
 ALPHA = 0.001
 
 
 def mismatch(sums: Sums, stage: Share, candidate: str, stable: str) -> dict[str, float] | None:
-    """The numbers of a proven mismatch in a share stage; None where there is none. 0 % and 100 % split nobody.
+    """The numbers of a proven mismatch in a share stage; None where there is none. 0 %, and all, split nobody.
 
     Users that came last are left out: a line is written when its request ends, and a slower version's come later.
     """
-    if not 0 < stage.share_bp < FULL_BP:
+    share = stage.candidate_share
+    if not 0 < share < 1:
         return None
     waiting_seconds = min(ARRIVING_SECONDS / 2, stage.for_seconds / 8)
     counts = [sums.settled_units(version, waiting_seconds) for version in (candidate, stable)]
-    share = stage.share_bp / FULL_BP
     expected = (share, 1 - share)
     found = log_evidence(counts, expected, prior(expected))
     if found < log(1 / ALPHA):

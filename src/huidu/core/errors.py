@@ -25,6 +25,10 @@ class UnavailableError(HuiduError):
     """A part of the system cannot answer now: an operator must look, or the caller come again."""
 
 
+class TakenOverError(UnavailableError):
+    """Another control writes the store now: the one that hears this must end, and leave everything as it is."""
+
+
 def unknown_name(kind: str, given: str, known: list[str]) -> InvalidError:
     """The refusal of an unknown name, with the known ones listed."""
     return InvalidError(f"unknown {kind} '{given}'; accepted: {', '.join(sorted(known)) or 'none is defined'}")

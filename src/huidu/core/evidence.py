@@ -1,11 +1,12 @@
 """Evidence: an ordered sequence of small rows that add up, from which every verdict can be derived again.
 
-Rows are of five kinds: `second` (counts of one second of one stage), `bad` (one failed request), `text` (one
+Rows are of five kinds: `second` (counts of one second of one stage), `bad` (one failed recognition), `text` (one
 audio with a reference), `golden` (one utterance of the golden set on both versions), `crash`. A row's key makes
 recording it twice impossible; a text's key is version and audio, so one audio counts once per version and release.
 
 Users are spread over `GROUPS` random groups by their keyed hash. Sums by group give standard errors that
 hold although requests of one user are alike (random groups: Wolter 2007, Introduction to Variance Estimation, 2.2).
+What users did not get is kept by peer (client address) and user, so that no one peer can decide a verdict.
 """
 
 from bisect import bisect_right
@@ -13,14 +14,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from huidu.core.audience import COMPARED
-from huidu.core.plan import Share
+from huidu.core.observation import OLD_BAND, Failure, Sample
 from huidu.core.text.normalise import Normaliser
 from huidu.core.text.numerals import numeral_errors
 from huidu.core.text.score import normalised_errors
@@ -28,10 +27,13 @@ from huidu.core.text.score import normalised_errors
 GROUPS = 20
 _NORMALISER = Normaliser()
 ARRIVING_SECONDS = 60
-CLIENT_LEFT = frozenset({0, 499})  # what gateways log when the client went away before its answer
+# Peers whose recognitions are counted by name, in a stage and version; those beyond count as never seen.
+KEPT_PEERS = 65_536
 
-# Lower edges of the latency histogram in ms: 5 % apart from 1 ms to over 10 minutes.
-EDGES_MS: tuple[float, ...] = tuple(round(1.05**step, 4) for step in range(274))
+# Lower edges of the latency histogram in ms: 5 % apart from 1 ms to over 2 hours.
+EDGES_MS: tuple[float, ...] = tuple(round(1.05**step, 4) for step in range(325))
+# The cell in which earlier versions put what had failed, as if it were slower than anything.
+_OLD_FAILED_CELL = 273
 
 
 def edge_index(latency_ms: float) -> int:
@@ -63,42 +65,6 @@ class Row:
     payload: dict[str, Any]
 
 
-class Observation(NamedTuple):
-    """One request as the gateway saw it. `version` is the one chosen, whoever served it in the end."""
-
-    time: float
-    request_id: str
-    release: int | None
-    version: str
-    served_by: str | None
-    generation: int
-    rule: str
-    unit: str
-    share_bp: int
-    attempts: int
-    status: int
-    ms: float
-    audio_seconds: float | None = None
-
-    @property
-    def fell_back(self) -> bool:
-        """Whether another version than the chosen one had to answer, or be asked."""
-        return self.attempts > 1 or self.served_by not in (None, self.version)
-
-    def bad(self, limit_ms: float) -> bool:
-        """Failed, or failed on the chosen version and was served by the stable one instead.
-
-        A client that went away tells nothing against a version, unless it had waited longer than `limit_ms`.
-        """
-        if self.status in CLIENT_LEFT:
-            return self.fell_back or self.ms > limit_ms
-        return self.fell_back or self.status >= 500
-
-    @property
-    def status_class(self) -> str:
-        return "left" if self.status in CLIENT_LEFT else f"{self.status // 100}xx"
-
-
 # ------------------------------------------------------------------ rows
 
 
@@ -108,31 +74,47 @@ class _Tally:
 
     requests: int = 0
     bad: int = 0
+    answered: int = 0
+    sockets: int = 0
     audio_ms: int = 0
     new_units: list[str] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
+    peers: Counter[str] = field(default_factory=Counter)
+    marks: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     groups: defaultdict[int, "_Group"] = field(default_factory=lambda: defaultdict(_Group))
 
-    def add(self, observation: Observation, bad: bool) -> None:
-        self.requests += 1
-        self.bad += bad
-        self.audio_ms += round((observation.audio_seconds or 0.0) * 1000)
-        self.statuses[observation.status_class] += 1
-        group = self.groups[group_of(observation.unit)]
-        group.requests += 1
-        group.bad += bad
-        # What failed has no latency: it counts as longer than any, so that failing never looks fast.
-        group.ms[len(EDGES_MS) - 1 if bad else edge_index(observation.ms)] += 1
+    def add(self, sample: Sample) -> None:
+        group = self.groups[group_of(sample.unit)]
+        if sample.counts:
+            self.requests += 1
+            self.statuses[sample.status_class] += 1
+            group.requests += 1
+            self.sockets += sample.socket
+            if sample.peer is not None:
+                self.peers[sample.peer] += 1
+        self.audio_ms += sample.audio_ms
+        self.answered += sample.answered
+        if sample.failure is Failure.BAD:
+            self.bad += 1
+        elif sample.failure is not None:
+            self.marks[sample.failure.value, sample.peer or "", sample.unit] += 1
+        if sample.latency_ms is not None and sample.counts:
+            for band in sample.bands:
+                group.ms[band][edge_index(sample.latency_ms)] += 1
 
     def payload(self) -> dict[str, Any]:
         return {
             "requests": self.requests,
             "bad": self.bad,
+            "answered": self.answered,
+            "sockets": self.sockets,
             "audio_ms": self.audio_ms,
             "new_units": sorted(self.new_units),
             "statuses": dict(sorted(self.statuses.items())),
             "rules": dict(sorted(self.rules.items())),
+            "peers": dict(sorted(self.peers.items())),
+            "marks": [[*mark, count] for mark, count in sorted(self.marks.items())],
             "groups": {str(number): group.payload() for number, group in sorted(self.groups.items())},
         }
 
@@ -140,53 +122,48 @@ class _Tally:
 @dataclass(slots=True)
 class _Group:
     requests: int = 0
-    bad: int = 0
-    ms: Counter[int] = field(default_factory=Counter)
+    ms: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
 
     def payload(self) -> dict[str, Any]:
-        cells = {str(cell): count for cell, count in sorted(self.ms.items())}
-        return {"requests": self.requests, "bad": self.bad, "ms": cells}
+        bands = {
+            band: {str(cell): count for cell, count in sorted(cells.items())} for band, cells in sorted(self.ms.items())
+        }
+        return {"requests": self.requests, "bands": bands}
 
 
-def blocks(
-    observations: Iterable[Observation],
-    known: Mapping[str, "Sums"],
-    release: int,
-    limit_ms: float,
-    part: str = "",
-) -> list[Row]:
-    """One `second` row per stage and second of the observations' start, and one `bad` row per bad compared request.
+def blocks(seen: Iterable[Sample], known: Mapping[str, "Sums"], release: int, part: str = "") -> list[Row]:
+    """One `second` row per stage and second of the samples' start, and one `bad` row per failure of a compared one.
 
-    Counted are requests of this release, each in the stage of its own share: a slow one that began before the
+    Counted are samples of this release, each in the stage of its own share: a slow one that began before the
     stage changed goes to the stage that it began in, or the slowest would be lost. Compared are those that a
     bucket assigned; all others are only counted by rule. `known` are the sums so far by stage: a unit is new once
     in a stage. A second can come in several parts, since a line is written when its request ends: `part` (how far
-    the log is read) makes the key of each unique.
+    log and reports were read before) makes the key of each unique, whoever reads.
     """
-    tallies: defaultdict[tuple[int, int], defaultdict[str, _Tally]] = defaultdict(lambda: defaultdict(_Tally))
-    new_units: dict[tuple[int, str], _NewUnits] = {}
+    tallies: defaultdict[tuple[str, int], defaultdict[str, _Tally]] = defaultdict(lambda: defaultdict(_Tally))
+    new_units: dict[tuple[str, str], _NewUnits] = {}
     rows: list[Row] = []
-    for observation in observations:
-        if observation.release != release:
+    for sample in seen:
+        if sample.release != release:
             continue
-        share_bp, version = observation.share_bp, observation.version
-        tally = tallies[share_bp, int(observation.time)][version]
-        tally.rules[observation.rule] += 1
-        if observation.rule not in COMPARED:
+        stage, version = sample.stage, sample.version
+        tally = tallies[stage, int(sample.time)][version]
+        if sample.counts:
+            tally.rules[sample.rule] += 1
+        if not sample.compared:
             continue
-        bad = observation.bad(limit_ms)
-        tally.add(observation, bad)
-        if bad:
-            rows.append(_bad_row(_stage(share_bp), observation))
-        new = new_units.get((share_bp, version))
+        tally.add(sample)
+        if sample.failure is Failure.BAD:
+            rows.append(_bad_row(sample))
+        new = new_units.get((stage, version))
         if new is None:
-            new = new_units[share_bp, version] = _NewUnits(known.get(_stage(share_bp), Sums()).of(version).units)
-        if new.add(observation.unit):
-            tally.new_units.append(observation.unit)
-    for (share_bp, second), versions in sorted(tallies.items()):
+            new = new_units[stage, version] = _NewUnits(known.get(stage, Sums()).of(version).units)
+        if new.add(sample.unit):
+            tally.new_units.append(sample.unit)
+    for (stage, second), versions in sorted(tallies.items()):
         payload = {name: tally.payload() for name, tally in sorted(versions.items())}
-        key = ":".join(filter(None, (str(second), part, _stage(share_bp))))
-        rows.append(Row(_stage(share_bp), Kind.SECOND, key, float(second), payload))
+        key = ":".join(filter(None, (str(second), part, stage)))
+        rows.append(Row(stage, Kind.SECOND, key, float(second), payload))
     return rows
 
 
@@ -205,22 +182,18 @@ class _NewUnits:
         return True
 
 
-@cache
-def _stage(share_bp: int) -> str:
-    """The name of the stage in which this share of the users meets the candidate."""
-    return Share(share_bp, 0.0).name
-
-
-def _bad_row(stage: str, observation: Observation) -> Row:
+def _bad_row(sample: Sample) -> Row:
     payload = {
-        "version": observation.version,
-        "unit": observation.unit,
-        "request_id": observation.request_id,
-        "status": observation.status,
-        "attempts": observation.attempts,
-        "ms": observation.ms,
+        "version": sample.version,
+        "unit": sample.unit,
+        "peer": sample.peer,
+        "request_id": sample.request_id,
+        "status": sample.status,
+        "attempts": sample.attempts,
+        "ms": sample.ms,
+        "reason": sample.reason,
     }
-    return Row(stage, Kind.BAD, observation.request_id, observation.time, payload)
+    return Row(sample.stage, Kind.BAD, sample.request_id, sample.time, payload)
 
 
 def text_row(stage: str, version: str, unit: str, audio_key: str, reference: str, hypothesis: str, time: float) -> Row:
@@ -282,26 +255,31 @@ def _no_counts() -> NDArray[np.int64]:
     return np.zeros(GROUPS, dtype=np.int64)
 
 
-def _no_histograms() -> NDArray[np.int64]:
-    return np.zeros((GROUPS, len(EDGES_MS)), dtype=np.int64)
+# A peer (client address; empty where it is not known) and a user of it.
+Client = tuple[str, str]
+Histograms = Mapping[str, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VersionSums:
     """What one version did in one stage.
 
-    `group_requests` and `group_bad` have shape (GROUPS,), `group_ms` (latency histograms) (GROUPS, cells).
-    Equal when all counts are and the texts are the same, in whatever order they came.
+    `group_requests` has shape (GROUPS,); `latency` holds, by band of length, histograms of shape (GROUPS, cells).
+    `answered` counts answers whose text's length is known, `sockets` the requests that were sockets. `peers` counts
+    recognitions by client address, and `failures` what users did not get, by peer and user. Equal when all counts
+    are and the texts are the same, in whatever order they came.
     """
 
     requests: int = 0
     bad: int = 0
+    answered: int = 0
+    sockets: int = 0
     audio_ms: int = 0
     units: frozenset[str] = frozenset()
-    bad_units: frozenset[str] = frozenset()
     group_requests: NDArray[np.int64] = field(default_factory=_no_counts)
-    group_bad: NDArray[np.int64] = field(default_factory=_no_counts)
-    group_ms: NDArray[np.int64] = field(default_factory=_no_histograms)
+    latency: Histograms = field(default_factory=dict)
+    peers: Mapping[str, int] = field(default_factory=dict)
+    failures: Mapping[Failure, Mapping[Client, int]] = field(default_factory=dict)
     texts: tuple[Text, ...] = ()
     crashes: int = 0
 
@@ -309,12 +287,14 @@ class VersionSums:
         return VersionSums(
             self.requests + other.requests,
             self.bad + other.bad,
+            self.answered + other.answered,
+            self.sockets + other.sockets,
             self.audio_ms + other.audio_ms,
-            self.units | other.units,
-            self.bad_units | other.bad_units,
+            self.units | other.units if other.units else self.units,
             self.group_requests + other.group_requests,
-            self.group_bad + other.group_bad,
-            self.group_ms + other.group_ms,
+            _added_histograms(self.latency, other.latency),
+            _added_peers(self.peers, other.peers),
+            _added_failures(self.failures, other.failures),
             self.texts + other.texts,
             self.crashes + other.crashes,
         )
@@ -322,16 +302,41 @@ class VersionSums:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, VersionSums):
             return NotImplemented
-        mine = (self.requests, self.bad, self.audio_ms, self.units, self.bad_units, self.crashes, sorted(self.texts))
-        its = (other.requests, other.bad, other.audio_ms, other.units, other.bad_units, other.crashes)
-        return (
-            mine == (*its, sorted(other.texts))
-            and np.array_equal(self.group_requests, other.group_requests)
-            and np.array_equal(self.group_bad, other.group_bad)
-            and np.array_equal(self.group_ms, other.group_ms)
-        )
+        return self._plain() == other._plain() and np.array_equal(self.group_requests, other.group_requests)
+
+    def _plain(self) -> tuple[Any, ...]:
+        latency = {band: counts.tolist() for band, counts in self.latency.items()}
+        counts = (self.requests, self.bad, self.answered, self.sockets, self.audio_ms, self.units, self.crashes)
+        return (*counts, latency, dict(self.peers), dict(self.failures), sorted(self.texts))
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _added_histograms(one: Histograms, other: Histograms) -> Histograms:
+    if not other:
+        return one
+    added = dict(one)
+    for band, counts in other.items():
+        added[band] = added[band] + counts if band in added else counts
+    return added
+
+
+def _added_peers(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    if not other:
+        return one
+    added = dict(one)
+    for peer, count in other.items():
+        if peer in added or len(added) < KEPT_PEERS:
+            added[peer] = added.get(peer, 0) + count
+    return added
+
+
+def _added_failures(
+    one: Mapping[Failure, Mapping[Client, int]], other: Mapping[Failure, Mapping[Client, int]]
+) -> Mapping[Failure, Mapping[Client, int]]:
+    if not other:
+        return one
+    return {**one, **{kind: Counter(one.get(kind, {})) + Counter(counts) for kind, counts in other.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,7 +394,7 @@ def fold(rows: Iterable[Row], stage: str | None = None) -> Sums:
                 folding[version].add_second(counts)
                 arriving[int(row.time), version] += len(counts["new_units"])
         elif row.kind is Kind.BAD:
-            folding[row.payload["version"]].bad_units.add(row.payload["unit"])
+            folding[row.payload["version"]].add_failure(Failure.BAD, row.payload.get("peer"), row.payload["unit"], 1)
         elif row.kind is Kind.TEXT:
             folding[row.payload["version"]].add_text(row)
         elif row.kind is Kind.CRASH:
@@ -403,25 +408,41 @@ class _Folding:
 
     requests: int = 0
     bad: int = 0
+    answered: int = 0
+    sockets: int = 0
     audio_ms: int = 0
     units: set[str] = field(default_factory=set)
-    bad_units: set[str] = field(default_factory=set)
     group_requests: NDArray[np.int64] = field(default_factory=_no_counts)
-    group_bad: NDArray[np.int64] = field(default_factory=_no_counts)
-    group_ms: NDArray[np.int64] = field(default_factory=_no_histograms)
+    latency: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    peers: Counter[str] = field(default_factory=Counter)
+    failures: defaultdict[Failure, Counter[Client]] = field(default_factory=lambda: defaultdict(Counter))
     texts: list[Text] = field(default_factory=list)
     crashes: int = 0
 
     def add_second(self, counts: Mapping[str, Any]) -> None:
         self.requests += counts["requests"]
         self.bad += counts["bad"]
+        self.answered += counts.get("answered", 0)
+        self.sockets += counts.get("sockets", 0)
         self.audio_ms += counts["audio_ms"]
         self.units.update(counts["new_units"])
+        self.peers.update(counts.get("peers", {}))
+        for kind, peer, unit, count in counts.get("marks", ()):
+            self.add_failure(Failure(kind), peer, unit, count)
         for number, group in counts["groups"].items():
             self.group_requests[int(number)] += group["requests"]
-            self.group_bad[int(number)] += group["bad"]
-            for cell, count in group["ms"].items():
-                self.group_ms[int(number), int(cell)] += count
+            for band, cells in _bands(group).items():
+                self._add_cells(band, int(number), cells)
+
+    def _add_cells(self, band: str, group: int, cells: Mapping[str, int]) -> None:
+        counts = self.latency.get(band)
+        if counts is None:
+            counts = self.latency[band] = np.zeros((GROUPS, len(EDGES_MS)), dtype=np.int64)
+        for cell, count in cells.items():
+            counts[group, int(cell)] += count
+
+    def add_failure(self, kind: Failure, peer: str | None, unit: str, count: int) -> None:
+        self.failures[kind][peer or "", unit] += count
 
     def add_text(self, row: Row) -> None:
         counts = {name: value for name, value in row.payload.items() if name != "version"}
@@ -431,12 +452,22 @@ class _Folding:
         return VersionSums(
             self.requests,
             self.bad,
+            self.answered,
+            self.sockets,
             self.audio_ms,
             frozenset(self.units),
-            frozenset(self.bad_units),
             self.group_requests,
-            self.group_bad,
-            self.group_ms,
+            self.latency,
+            self.peers,
+            dict(self.failures),
             tuple(self.texts),
             self.crashes,
         )
+
+
+def _bands(group: Mapping[str, Any]) -> Mapping[str, Mapping[str, int]]:
+    """The histograms of a group by band. Rows from before there were bands hold one, whose failures had no time."""
+    if "bands" in group:
+        bands: Mapping[str, Mapping[str, int]] = group["bands"]
+        return bands
+    return {OLD_BAND: {cell: count for cell, count in group["ms"].items() if int(cell) != _OLD_FAILED_CELL}}

@@ -47,7 +47,7 @@ def checked_keys(text: str) -> str:
         found = json.loads(text)
         listed = found["keys"]
         assert isinstance(listed, list)
-    except (ValueError, KeyError, TypeError, AssertionError):
+    except (ValueError, KeyError, TypeError, AssertionError, RecursionError):
         raise InvalidError('read no JWKS; accepted: JSON such as {"keys": [{"kty": "RSA", …}]}') from None
     if not listed:
         raise InvalidError("read a JWKS without keys; accepted: at least one key")
@@ -56,11 +56,11 @@ def checked_keys(text: str) -> str:
 
 def _checked_key(number: int, key: Any) -> dict[str, str]:
     kind = key.get("kty") if isinstance(key, dict) else None
-    if kind not in _ALGORITHMS or (kind == "EC" and key.get("crv") != "P-256"):
-        raise InvalidError(f"key {number}: read kty '{kind}'; accepted: RSA (RS256), EC P-256 (ES256), oct (HS256)")
+    if not isinstance(kind, str) or kind not in _ALGORITHMS or (kind == "EC" and key.get("crv") != "P-256"):
+        raise InvalidError(f"key {number}: read kty {kind!r}; accepted: RSA (RS256), EC P-256 (ES256), oct (HS256)")
     algorithm = _ALGORITHMS[kind]
     if key.get("alg", algorithm) != algorithm:
-        raise InvalidError(f"key {number}: read alg '{key['alg']}' for a key of kind {kind}; accepted: {algorithm}")
+        raise InvalidError(f"key {number}: read alg {key['alg']!r} for a key of kind {kind}; accepted: {algorithm}")
     kept = {"kty": kind, "alg": algorithm}
     for name in _MEMBERS[kind]:
         value = key.get(name)

@@ -12,6 +12,7 @@ from itertools import count, takewhile
 from huidu.core.plan import Share
 
 _LEAST_SECONDS = 1.0
+_FIRST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,16 @@ def spend(total: float, index: int) -> float:
 def look_times(stage: Share) -> Iterator[float]:
     """The elapsed seconds at which a stage of length T is looked at, rising without end.
 
-    T/128, T/64, ... T/2, T, then every quarter of T. Those under a second are left out.
+    T/128, T/64, ... T/2, T, then every quarter of T. Those under a second are left out. A long stage is halved on,
+    down to some ten seconds: what fails altogether must not go on for the first hundredth of a day.
     """
     length = max(stage.for_seconds, _LEAST_SECONDS)
-    for power in range(7, -1, -1):
-        if length / 2**power >= _LEAST_SECONDS:
-            yield length / 2**power
+    power = 7
+    while length / 2 ** (power + 1) >= _FIRST_SECONDS:
+        power += 1
+    for halvings in range(power, -1, -1):
+        if length / 2**halvings >= _LEAST_SECONDS:
+            yield length / 2**halvings
     yield from _quarters(length, 1)
 
 

@@ -34,6 +34,11 @@ class Places:
         return self.run / "control.json"
 
     @property
+    def control_lock(self) -> Path:
+        """Held by the one control; says its process."""
+        return self.run / "control.lock"
+
+    @property
     def status_file(self) -> Path:
         """The last status, for when control does not answer."""
         return self.run / "status.json"

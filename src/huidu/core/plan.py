@@ -83,17 +83,42 @@ class Golden:
         return "golden"
 
 
+# Without them a stage would go on although hardly anybody met the candidate.
+LEAST_RECOGNITIONS, LEAST_UNITS = 100, 3
+DEFAULT_HOLDBACK_BP = 500
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Part of the users for some time. A share of 100 % is the bake, which ends in promotion."""
+    """Part of the users for some time. A share of 100 % is the bake, which ends in promotion.
+
+    The stage goes on when each side has at least `at_least` compared recognitions of at least `units` users; in the
+    bake that is asked of the candidate's side alone, and of a share of 0 % nothing. In the bake `holdback_bp` of the
+    users stay on the former stable version, so that there is something to compare with.
+    """
 
     share_bp: int
     for_seconds: float
-    at_least: int = 0
+    at_least: int = LEAST_RECOGNITIONS
+    units: int = LEAST_UNITS
+    holdback_bp: int = 0
+
+    def __post_init__(self) -> None:
+        if self.holdback_bp and self.share_bp != FULL_BP:
+            raise InvalidError(
+                f"a holdback stands beside a share of {self.share_bp / 100:g}%; accepted: beside 100% only"
+            )
+        if not 0 <= self.holdback_bp < FULL_BP:
+            raise InvalidError(f"read holdback {self.holdback_bp / 100:g}%; accepted: 0% to less than 100%")
 
     @property
     def name(self) -> str:
         return "bake" if self.share_bp == FULL_BP else f"share:{self.share_bp}"
+
+    @property
+    def candidate_share(self) -> float:
+        """The part of the users that the candidate serves, 0 to 1."""
+        return min(self.share_bp, FULL_BP - self.holdback_bp) / FULL_BP
 
 
 Stage = Golden | Share
@@ -115,10 +140,32 @@ class Plan:
                 raise InvalidError(
                     f"share {upper.share_bp / 100:g}% follows {lower.share_bp / 100:g}%; accepted: shares that rise"
                 )
+        self._refuse_putting_back(shares)
         if not any(0 < share.share_bp < FULL_BP for share in shares):
             raise InvalidError("the plan compares at no share; accepted: a share between 0% and 100% before the bake")
         if any(isinstance(stage, Golden) for stage in self.stages[1:]):
             raise InvalidError("a golden stage stands behind another stage; accepted: one, before the shares")
+
+    def _refuse_putting_back(self, shares: list[Share]) -> None:
+        before_bp = shares[-2].share_bp if len(shares) > 1 else 0
+        holdback_bp = shares[-1].holdback_bp
+        if before_bp + holdback_bp > FULL_BP:
+            raise InvalidError(
+                f"a holdback of {holdback_bp / 100:g}% follows a share of {before_bp / 100:g}%; accepted: at most "
+                f"{(FULL_BP - before_bp) / 100:g}%, so that nobody is put back"
+            )
+
+
+def usual_holdback_bp(last_share_bp: int) -> int:
+    """The holdback of a plan that names none: 5 %, or half of what the last share before the bake leaves."""
+    return min(DEFAULT_HOLDBACK_BP, (FULL_BP - last_share_bp) // 2)
+
+
+class Answer(StrEnum):
+    """What a proven loss is answered with: back to the stable version, or no step until a person says so."""
+
+    ROLLBACK = "rollback"
+    HOLD = "hold"
 
 
 class Measure(StrEnum):
@@ -142,6 +189,7 @@ class Guard:
     fail_above: float
     at_most: float | None
     quantile: float | None = None
+    answer: Answer = Answer.ROLLBACK
 
     def __post_init__(self) -> None:
         if self.at_most is not None and self.at_most <= self.fail_above:
@@ -151,6 +199,8 @@ class Guard:
 DEFAULT_GUARDS = (
     Guard("errors", Measure.DIFFERENCE, 0.0, 0.005),
     Guard("crashes", Measure.COUNT, 0.0, None),
+    Guard("rejects", Measure.DIFFERENCE, 0.0, None, answer=Answer.HOLD),
+    Guard("empty", Measure.DIFFERENCE, 0.0, None),
     Guard("latency", Measure.RATIO, 1.1, 1.2, quantile=0.95),
     Guard("cer", Measure.DIFFERENCE, 0.0, 0.003),
     Guard("numerals", Measure.DIFFERENCE, 0.0, 0.005),
@@ -161,7 +211,7 @@ DEFAULT_PLAN = Plan(
         Share(500, 1800.0, at_least=500),
         Share(2000, 3600.0),
         Share(5000, 7200.0),
-        Share(FULL_BP, 86400.0),
+        Share(FULL_BP, 86400.0, holdback_bp=DEFAULT_HOLDBACK_BP),
     )
 )
 

@@ -32,6 +32,8 @@ class Event(StrEnum):
     RESUME_ASKED = "resume_asked"
     ROLLBACK_ASKED = "rollback_asked"
     FENCED = "fenced"
+    HELD = "held"
+    BLINDED = "blinded"
 
 
 class Move(StrEnum):
@@ -40,30 +42,54 @@ class Move(StrEnum):
     NEXT = "next"
     BACK = "back"
     HOLD = "hold"
+    END_SHARE = "end_share"
     GO_ON = "go_on"
 
 
 _ALWAYS = {Event.FAILED: Move.BACK, Event.ROLLBACK_ASKED: Move.BACK, Event.FENCED: Move.BACK}
 _HOLDS = {Event.PAUSE_ASKED: Move.HOLD, Event.RESUME_ASKED: Move.GO_ON}
+# What control itself holds: a guard that asks for people, or evidence that has stopped.
+_WATCHED = {Event.HELD: Move.HOLD, Event.BLINDED: Move.END_SHARE}
 _PASSES = {Event.STAGE_PASSED: Move.NEXT, Event.PROMOTE_ASKED: Move.NEXT}
 
 TRANSITIONS: Mapping[Phase, Mapping[Event, Move]] = {
     Phase.ADMISSION: {Event.ADMITTED: Move.NEXT, **_HOLDS, **_ALWAYS},
     Phase.GOLDEN: {Event.UNDECIDED: Move.HOLD, **_PASSES, **_HOLDS, **_ALWAYS},
-    Phase.SHARE: {**_PASSES, **_HOLDS, **_ALWAYS},
-    Phase.BAKE: {**_PASSES, **_HOLDS, **_ALWAYS},
+    Phase.SHARE: {**_PASSES, **_HOLDS, **_WATCHED, **_ALWAYS},
+    Phase.BAKE: {**_PASSES, **_HOLDS, **_WATCHED, **_ALWAYS},
     Phase.PROMOTED: {},
     Phase.ROLLED_BACK: {},
 }
 
 # While held, nothing moves forward by itself; people and losses still count.
-_REFUSED_WHILE_HELD = frozenset({Event.ADMITTED, Event.STAGE_PASSED, Event.UNDECIDED, Event.PAUSE_ASKED})
+_REFUSED_WHILE_HELD = frozenset({Event.ADMITTED, Event.STAGE_PASSED, Event.UNDECIDED, Event.PAUSE_ASKED, Event.HELD})
+# A hold of Huidu's own is a question, which a promotion answers; a person's is lifted first.
+_REFUSED_WHILE_PAUSED = _REFUSED_WHILE_HELD | {Event.PROMOTE_ASKED}
 _REFUSED_WHILE_NOT_HELD = frozenset({Event.RESUME_ASKED})
+_LOOK_AGAIN = "accepted: look at `huidu status` and ask again"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A stage that ended because a person said so."""
+
+    stage: str
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One attempt to replace `stable` by `candidate`. `stage_index` is -1 in admission."""
+    """One attempt to replace `stable` by `candidate`. `stage_index` is -1 in admission.
+
+    `watched_seconds` is how long control has watched this stage, and `held_seconds` how much of that it was held:
+    sums of steps between ticks on a monotonic clock, so that neither a wall clock that jumps nor the absence of
+    control makes a stage older. `salt` draws the users; releases from before salts were random have none.
+    `generation` was in force at the gateway when the release began: its own requests bear a later one.
+    `share_ended` says that the share's users are on the stable version until somebody resumes.
+    `held` says why it is held; `held_by` who paused it, None where Huidu itself holds it. `overrides` are the stages
+    that people passed, in order.
+    """
 
     id: int
     candidate: str
@@ -76,7 +102,12 @@ class Release:
     started_at: float
     held: str | None = None
     held_seconds: float = 0.0
-    held_at: float | None = None
+    watched_seconds: float = 0.0
+    salt: str = ""
+    generation: int = 0
+    share_ended: bool = False
+    held_by: str | None = None
+    overrides: tuple[Override, ...] = ()
 
     @property
     def stage(self) -> Stage | None:
@@ -88,7 +119,13 @@ class Release:
 
     @property
     def share_bp(self) -> int:
-        return self.stage.share_bp if isinstance(self.stage, Share) and not self.over else 0
+        if not isinstance(self.stage, Share) or self.over or self.share_ended:
+            return 0
+        return self.stage.share_bp
+
+    @property
+    def holdback_bp(self) -> int:
+        return self.stage.holdback_bp if isinstance(self.stage, Share) and self.share_bp else 0
 
     @property
     def serving(self) -> bool:
@@ -99,44 +136,82 @@ class Release:
     def over(self) -> bool:
         return self.phase in (Phase.PROMOTED, Phase.ROLLED_BACK)
 
-    def elapsed_seconds(self, now: float) -> float:
+    @property
+    def elapsed_seconds(self) -> float:
         """Time in this stage towards its end: without the time it was held."""
-        end = self.held_at if self.held_at is not None else now
-        return max(0.0, end - self.entered_at - self.held_seconds)
+        return self.watched_seconds - self.held_seconds
 
 
 def accepted(release: Release) -> tuple[Event, ...]:
     """The events that the release accepts now; refusals and clients read it from here."""
-    refused = _REFUSED_WHILE_HELD if release.held is not None else _REFUSED_WHILE_NOT_HELD
+    if release.held is None:
+        refused = _REFUSED_WHILE_NOT_HELD
+    else:
+        refused = _REFUSED_WHILE_HELD if release.held_by is None else _REFUSED_WHILE_PAUSED
     return tuple(event for event in TRANSITIONS[release.phase] if event not in refused)
 
 
-def begin(release_id: int, candidate: str, stable: str, plan: Plan, rules: Rules, now: float) -> Release:
-    """A release at its start, in admission."""
-    return Release(release_id, candidate, stable, plan, rules, Phase.ADMISSION, -1, now, now)
+def begin(
+    release_id: int,
+    candidate: str,
+    stable: str,
+    plan: Plan,
+    rules: Rules,
+    now: float,
+    salt: str = "",
+    generation: int = 0,
+) -> Release:
+    """A release at its start, in admission. `salt` is random, `generation` the one in force at the gateway."""
+    return Release(
+        release_id, candidate, stable, plan, rules, Phase.ADMISSION, -1, now, now, salt=salt, generation=generation
+    )
 
 
-def advance(release: Release, event: Event, now: float, reason: str = "") -> Release:
-    """The release after an event at `now`. Raises `RefusedError` that names what is accepted."""
+def aged(release: Release, step_seconds: float) -> Release:
+    """The release after control has watched it for so much longer."""
+    held = step_seconds if release.held is not None else 0.0
+    return replace(
+        release,
+        watched_seconds=release.watched_seconds + step_seconds,
+        held_seconds=release.held_seconds + held,
+    )
+
+
+def advance(release: Release, event: Event, now: float, reason: str = "", by: str | None = None) -> Release:
+    """The release after an event at `now`; `by` is the person who asked for it, None where Huidu did.
+
+    Raises `RefusedError` that names what is accepted.
+    """
     if event not in accepted(release):
         listed = ", ".join(accepted(release)) or "nothing, it is over"
         state = f"{release.stage_name}{' (held)' if release.held is not None else ''}"
         raise RefusedError(f"{event} is not accepted in {state}; accepted now: {listed}")
     match TRANSITIONS[release.phase][event]:
         case Move.NEXT:
-            return _next(release, now)
+            override = () if by is None else (Override(release.stage_name, by, reason),)
+            return replace(_next(release, now), overrides=release.overrides + override)
         case Move.BACK:
-            return replace(release, phase=Phase.ROLLED_BACK, held=None, held_at=None)
+            return replace(release, phase=Phase.ROLLED_BACK, held=None, held_by=None)
         case Move.HOLD:
-            return replace(release, held=reason or event.value, held_at=now)
+            why = reason or event.value if by is None else said("paused", by, reason)
+            return replace(release, held=why, held_by=by)
+        case Move.END_SHARE:
+            return replace(release, held=release.held or reason or event.value, share_ended=True)
         case Move.GO_ON:
-            waited = now - (release.held_at if release.held_at is not None else now)
-            return replace(release, held=None, held_at=None, held_seconds=release.held_seconds + waited)
+            return replace(release, held=None, held_by=None, share_ended=False)
 
 
 def _next(release: Release, now: float) -> Release:
     index = release.stage_index + 1
-    fresh = replace(release, entered_at=now, held=None, held_at=None, held_seconds=0.0)
+    fresh = replace(
+        release,
+        entered_at=now,
+        held=None,
+        held_by=None,
+        held_seconds=0.0,
+        watched_seconds=0.0,
+        share_ended=False,
+    )
     if index == len(release.plan.stages):
         return replace(fresh, phase=Phase.PROMOTED)
     return replace(fresh, stage_index=index, phase=_phase_of(release.plan.stages[index]))
@@ -146,6 +221,49 @@ def _phase_of(stage: Stage) -> Phase:
     if isinstance(stage, Golden):
         return Phase.GOLDEN
     return Phase.BAKE if stage.name == "bake" else Phase.SHARE
+
+
+def said(what: str, by: str, reason: str) -> str:
+    """What a person did, in one line: `paused by li: lunch`."""
+    line = " ".join(reason.split())
+    return f"{what} by {by}{': ' + line if line else ''}"
+
+
+def promotion(release: Release) -> str:
+    """Why a release was promoted: each step that a person took instead of the evidence is named."""
+    by_hand, head = release.overrides, "every stage passed"
+    if by_hand and by_hand[-1].stage == release.stage_name:
+        head = said("promoted", by_hand[-1].by, by_hand[-1].reason)
+        by_hand = by_hand[:-1]
+    return "; ".join([head, *(said(f"{each.stage} passed", each.by, each.reason) for each in by_hand)])
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The release and the stage that the sender of a command had before them; None where they name none."""
+
+    release: int | None = None
+    stage: str | None = None
+
+
+def as_seen(release: Release | None, seen: Seen) -> Release:
+    """The release that runs, where it stands as the sender of a command saw it.
+
+    Raises `RefusedError` with what has changed since, or where none runs.
+    """
+    if release is None:
+        if seen == Seen():
+            raise RefusedError("no release runs; accepted: huidu release start VERSION")
+        was = f"release {seen.release}" if seen.release is not None else "the release"
+        where = f" in {seen.stage}" if seen.stage is not None else ""
+        raise RefusedError(f"{was}, which you saw{where}, is over; {_LOOK_AGAIN}")
+    if seen.release is not None and seen.release != release.id:
+        runs = f"release {release.id} of {release.candidate} runs now, in {release.stage_name}"
+        raise RefusedError(f"{runs}, not release {seen.release} as you saw; {_LOOK_AGAIN}")
+    if seen.stage is not None and seen.stage != release.stage_name:
+        stands = f"release {release.id} is in {release.stage_name} now"
+        raise RefusedError(f"{stands}, not in {seen.stage} as you saw; {_LOOK_AGAIN}")
+    return release
 
 
 @dataclass(frozen=True, slots=True)

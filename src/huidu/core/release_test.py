@@ -16,13 +16,16 @@ from huidu.core.release import (
     Phase,
     Release,
     Route,
+    Seen,
     Standing,
     Start,
     Stop,
     accepted,
     advance,
+    as_seen,
     begin,
     effects,
+    promotion,
     put_back,
     settled,
     standing,
@@ -75,6 +78,76 @@ def test_time_that_a_release_was_held_does_not_count() -> None:
     assert held.elapsed_seconds(200.0) == 10.0
     resumed = advance(held, Event.RESUME_ASKED, 150.0)
     assert resumed.elapsed_seconds(160.0) == 20.0
+
+
+def test_a_promotion_answers_a_hold_of_huidus_own_and_not_a_persons_pause() -> None:
+    asked = advance(in_phase(Phase.GOLDEN), Event.UNDECIDED, 1.0, "the golden set is undecided")
+    assert (asked.held, asked.held_by) == ("the golden set is undecided", None)
+    assert advance(asked, Event.PROMOTE_ASKED, 2.0, "fine", "li").phase is Phase.SHARE
+    paused = advance(in_phase(Phase.GOLDEN), Event.PAUSE_ASKED, 1.0, "lunch", "wang")
+    assert (paused.held, paused.held_by) == ("paused by wang: lunch", "wang")
+    with pytest.raises(RefusedError, match="accepted now: resume_asked"):
+        advance(paused, Event.PROMOTE_ASKED, 2.0, "fine", "li")
+    resumed = advance(paused, Event.RESUME_ASKED, 2.0, "", "li")
+    assert (resumed.held, resumed.held_by, resumed.overrides) == (None, None, ())
+    assert advance(resumed, Event.PROMOTE_ASKED, 2.0, "fine", "li").phase is Phase.SHARE
+
+
+@pytest.mark.parametrize("event", [Event.FAILED, Event.ROLLBACK_ASKED, Event.FENCED, Event.RESUME_ASKED])
+def test_whatever_ends_a_pause_leaves_nobody_behind_who_paused(event: Event) -> None:
+    paused = advance(in_phase(Phase.SHARE), Event.PAUSE_ASKED, 1.0, "", "wang")
+    assert paused.held == "paused by wang"
+    assert (advance(paused, event, 2.0).held, advance(paused, event, 2.0).held_by) == (None, None)
+
+
+HAND, EVIDENCE = "hand", "evidence"
+
+
+@pytest.mark.parametrize(
+    ("steps", "reason"),
+    [
+        ((EVIDENCE,) * 4, "every stage passed"),
+        ((HAND, EVIDENCE, EVIDENCE, EVIDENCE), "every stage passed; golden passed by li: for 0"),
+        (
+            (EVIDENCE, HAND, HAND, EVIDENCE),
+            "every stage passed; share:500 passed by li: for 1; share:5000 passed by li: for 2",
+        ),
+        ((EVIDENCE, EVIDENCE, EVIDENCE, HAND), "promoted by li: for 3"),
+        ((EVIDENCE, EVIDENCE, HAND, HAND), "promoted by li: for 3; share:5000 passed by li: for 2"),
+    ],
+)
+def test_the_reason_of_a_promotion_names_every_step_that_a_person_took(steps: tuple[str, ...], reason: str) -> None:
+    release = in_phase(Phase.GOLDEN)
+    for number, step in enumerate(steps):
+        if step is HAND:
+            release = advance(release, Event.PROMOTE_ASKED, 1.0, f"for\n {number}", "li")
+        else:
+            release = advance(release, Event.STAGE_PASSED, 1.0)
+    assert release.phase is Phase.PROMOTED
+    assert promotion(release) == reason
+
+
+def test_a_command_reaches_the_release_where_its_sender_saw_it() -> None:
+    release = in_phase(Phase.SHARE)
+    for seen in (Seen(), Seen(1), Seen(stage="share:500"), Seen(1, "share:500")):
+        assert as_seen(release, seen) is release
+
+
+@pytest.mark.parametrize(
+    ("runs", "seen", "said"),
+    [
+        (True, Seen(1, "share:5000"), "release 1 is in share:500 now, not in share:5000 as you saw; accepted: look"),
+        (True, Seen(stage="golden"), "release 1 is in share:500 now, not in golden as you saw; accepted: look"),
+        (True, Seen(2, "share:500"), "release 1 of v2 runs now, in share:500, not release 2 as you saw; accepted"),
+        (False, Seen(1, "bake"), "release 1, which you saw in bake, is over; accepted: look at `huidu status`"),
+        (False, Seen(stage="bake"), "the release, which you saw in bake, is over; accepted: look"),
+        (False, Seen(), "no release runs; accepted: huidu release start VERSION"),
+    ],
+)
+def test_a_command_to_what_has_changed_is_refused_with_the_change(runs: bool, seen: Seen, said: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        as_seen(in_phase(Phase.SHARE) if runs else None, seen)
+    assert str(refused.value).startswith(said)
 
 
 def test_a_second_roll_back_never_leads_to_the_version_that_was_left() -> None:

@@ -1,8 +1,8 @@
 """Verdicts: what the evidence proves about a candidate, guard by guard.
 
 A guard fails when the candidate is proven worse than `fail_above`, passes when it is proven within `at_most`,
-and is undecided otherwise; no evidence proves nothing. `judge` and its two sisters for the bake and the golden
-set are the only face: what stands behind them may change.
+and is undecided otherwise; no evidence proves nothing. `judge` and its sister for the golden set are the only face:
+what stands behind them may change.
 
 What is promised. A candidate no worse than `fail_above` in any guard is rolled back by a test with probability at
 most alpha: look i spends alpha/(i (i+1)), divided among the guards tested in it (Bonferroni). One worse than
@@ -22,12 +22,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from huidu.core.evidence import EDGES_MS, GROUPS, Row, Sums, Text, VersionSums
+from huidu.core.evidence import EDGES_MS, GROUPS, Row, Sums, Text, VersionSums, group_of
 from huidu.core.looks import Look, spend
-from huidu.core.plan import Guard, Rules
+from huidu.core.observation import Failure
+from huidu.core.plan import Answer, Guard, Rules
 from huidu.core.stats.paired import PairedInterval, cluster_sums, paired_interval
 from huidu.core.stats.proportions import ExactDifference, Hits, binomial_greater
-from huidu.core.stats.quantiles import Slowness
+from huidu.core.stats.quantiles import Slowness, comparable
 from huidu.core.stats.ratios import MeanDifference, difference, ratio
 
 INTERVAL_LEVEL = 0.05
@@ -37,6 +38,7 @@ class State(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     UNDECIDED = "undecided"
+    NOT_MEASURED = "not_measured"
 
 
 class Code(StrEnum):
@@ -48,8 +50,10 @@ class Code(StrEnum):
     NO_CRASH = "no_crash"
     NOT_YET = "not_yet"
     TOO_FEW_USERS = "too_few_users"
+    TOO_FEW_PEERS = "too_few_peers"
     NO_EVIDENCE = "no_evidence"
     NOT_MEASURED = "not_measured"
+    NOT_SEEN = "not_seen"
 
 
 STATE_OF: Mapping[Code, State] = {
@@ -59,8 +63,10 @@ STATE_OF: Mapping[Code, State] = {
     Code.NO_CRASH: State.UNDECIDED,
     Code.NOT_YET: State.UNDECIDED,
     Code.TOO_FEW_USERS: State.UNDECIDED,
+    Code.TOO_FEW_PEERS: State.UNDECIDED,
     Code.NO_EVIDENCE: State.UNDECIDED,
-    Code.NOT_MEASURED: State.UNDECIDED,
+    Code.NOT_MEASURED: State.NOT_MEASURED,
+    Code.NOT_SEEN: State.NOT_MEASURED,
 }
 
 
@@ -112,18 +118,23 @@ def carried(before: Verdicts, now: Verdicts) -> dict[str, Verdict]:
 
 
 def certified(rules: Rules, verdicts: Verdicts) -> bool:
-    """Whether every guard that a promotion rests on has passed."""
+    """Whether every guard that a promotion rests on has passed.
+
+    What cannot be seen of such traffic (`NOT_SEEN`: the latency of sockets behind a gateway that sees no messages)
+    is said to be so, and asked of nobody.
+    """
     needed = [guard.name for guard in rules.guards if guard.at_most is not None]
-    return all(name in verdicts and verdicts[name].passed for name in needed)
+    found = [verdicts.get(name) for name in needed]
+    return all(verdict is not None and (verdict.passed or verdict.code is Code.NOT_SEEN) for verdict in found)
 
 
 # A cause explains what follows from it: a crash the failed requests, these the latency, a wrong number the
 # wrong characters it is made of. Guards not named here come last.
-_CAUSES = ("crashes", "errors", "numerals", "latency", "cer")
+_CAUSES = ("crashes", "errors", "rejects", "empty", "numerals", "latency", "cer")
 
 
 def cause(verdicts: Verdicts) -> Verdict | None:
-    """The failed verdict that a roll back is put down to: of several, the one that explains the others."""
+    """The failed verdict that a loss is put down to: of several, the one that explains the others."""
     order = {name: place for place, name in enumerate(_CAUSES)}
     failed = [verdict for verdict in verdicts.values() if verdict.failed]
     return min(failed, key=lambda verdict: order.get(verdict.guard, len(order)), default=None)
@@ -172,14 +183,18 @@ def _limits(guard: Guard) -> dict[str, float]:
 
 
 def _judged(rules: Rules, measures: Mapping[str, Measuring], look: Look) -> dict[str, Verdict]:
-    """The verdict on every guard that is tested; the others are not measured here."""
-    tested = sum(guard.name in measures for guard in rules.guards)
+    """The verdict on every guard that is tested; the others are not measured here.
+
+    Alpha is shared by those that roll back. One that only holds takes nobody's model away: it has alpha to itself.
+    """
+    tested = sum(guard.name in measures and guard.answer is Answer.ROLLBACK for guard in rules.guards)
     verdicts = {}
     for guard in rules.guards:
         if guard.name not in measures:
             verdicts[guard.name] = Verdict(guard.name, Code.NOT_MEASURED, _limits(guard))
         else:
-            fail_level = spend(rules.alpha, look.index) / tested
+            share = tested if guard.answer is Answer.ROLLBACK else 1
+            fail_level = spend(rules.alpha, look.index) / share
             pass_level = spend(rules.beta, look.certifying) if look.certifying else 0.0
             verdicts[guard.name] = _decided(guard, measures[guard.name](guard), fail_level, pass_level)
     return verdicts
@@ -196,35 +211,23 @@ def judge(
     look: Look,
     before: Verdicts | None = None,
 ) -> dict[str, Verdict]:
-    """The verdict on every guard in a share stage, from that stage's sums alone, carried on from `before`."""
+    """The verdict on every guard in a share stage, from that stage's sums alone, carried on from `before`.
+
+    In the bake the holdback is the stable side; without one there is nothing to compare with, and only crashes are
+    judged.
+    """
     ours, theirs = stage_sums.of(candidate), stage_sums.of(stable)
     measures: dict[str, Measuring] = {
-        "errors": lambda guard: _errors(ours, theirs, alike=True),
+        "errors": lambda guard: _failures(ours, theirs, Failure.BAD),
+        "rejects": lambda guard: _failures(ours, theirs, Failure.REJECTED),
+        "empty": lambda guard: _empty(ours, theirs),
         "latency": lambda guard: _latency(ours, theirs, guard),
         "cer": lambda guard: _cer(ours, theirs),
         "numerals": lambda guard: _numerals(ours, theirs),
     }
     counted = _counted(rules, stage_sums, candidate, stable)
-    return carried(before or {}, _judged(rules, measures, look) | counted)
-
-
-def judge_bake(
-    rules: Rules,
-    bake_sums: Sums,
-    last_share_sums: Sums,
-    candidate: str,
-    stable: str,
-    look: Look,
-) -> dict[str, Verdict]:
-    """The verdict in the bake, in which nobody is on the stable version.
-
-    The candidate's errors are compared with those of the stable version in the last share stage. That is not
-    concurrent: a trouble that both would have now counts against the candidate, which is why only errors
-    and crashes are judged so. Users met both for different times, so Fisher's test is not used.
-    """
-    ours, theirs = bake_sums.of(candidate), last_share_sums.of(stable)
-    measures: dict[str, Measuring] = {"errors": lambda guard: _errors(ours, theirs, alike=False)}
-    return _judged(rules, measures, look) | _counted(rules, bake_sums, candidate, stable)
+    judged = _judged(rules, measures, look) | counted
+    return carried(before or {}, {name: _of_enough_peers(verdict) for name, verdict in judged.items()})
 
 
 def judge_golden(rules: Rules, golden_rows: Sequence[Row], look: Look) -> dict[str, Verdict]:
@@ -268,23 +271,85 @@ def _traffic(ours: VersionSums, theirs: VersionSums) -> dict[str, float]:
     }
 
 
-def _errors(ours: VersionSums, theirs: VersionSums, alike: bool) -> Finding:
-    """Bad requests: exactly by users who met at least one, and by rates over the random groups."""
+# A loss of requests is nobody's but the candidate's when clients at so many addresses had it, or addresses from
+# which this part of the stable version's recognitions came (everybody behind one proxy; a recorder).
+_PEERS, _PEERS_PART = 3, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounded:
+    """What users of a version did not get, with no address counted beyond its part.
+
+    `groups` are amounts of shape (GROUPS,), `units` the users hit, `peers` the addresses, and `peers_part` the part
+    of the other version's recognitions that came from these.
+    """
+
+    groups: NDArray[np.float64]
+    units: int
+    peers: int
+    peers_part: float
+
+
+def _bounded(sums: VersionSums, other: VersionSums, kind: Failure) -> _Bounded:
+    """Of one address's failures at most max(1, s n) count: s its part of the other side's recognitions, n this side's.
+
+    Who can choose a side can fail there as often as he likes; what he can not choose is how much of the other
+    side's traffic is his. Both sides are bounded alike, so that neither looks worse for it.
+    """
+    clients = sums.failures.get(kind, {})
+    by_peer: dict[str, list[tuple[str, int]]] = {}
+    for (peer, unit), count in sorted(clients.items()):
+        # Without an address, each user stands for one.
+        by_peer.setdefault(peer or f"unit:{unit}", []).append((unit, count))
+    groups, units, part = np.zeros(GROUPS), 0, 0.0
+    for peer, hit in by_peer.items():
+        peer_part = other.peers.get(peer, 0) / other.requests if other.requests else 0.0
+        limit = max(1.0, peer_part * sums.requests)
+        scale = min(1.0, limit / sum(count for _, count in hit))
+        for unit, count in hit:
+            groups[group_of(unit)] += scale * count
+        units += min(len(hit), int(limit))
+        part += peer_part
+    return _Bounded(groups, units, len(by_peer), part)
+
+
+def _of_enough_peers(verdict: Verdict) -> Verdict:
+    """A failure that too few clients had is none yet: it is said, and waits for others."""
+    peers = verdict.numbers.get("candidate_peers")
+    if verdict.code is not Code.PROVEN_WORSE or peers is None:
+        return verdict
+    if peers >= _PEERS or verdict.numbers["peers_part"] >= _PEERS_PART:
+        return verdict
+    return Verdict(verdict.guard, Code.TOO_FEW_PEERS, verdict.numbers)
+
+
+def _failures(ours: VersionSums, theirs: VersionSums, kind: Failure) -> Finding:
+    """What users did not get: exactly by users who met it at least once, and by rates over the random groups."""
     numbers = _traffic(ours, theirs)
     if not ours.requests or not theirs.requests:
         return Finding((), numbers, Code.NO_EVIDENCE)
-    exact = ExactDifference(_users_hit(ours), _users_hit(theirs), alike)
-    means = difference(
-        ratio(ours.group_bad, ours.group_requests),
-        ratio(theirs.group_bad, theirs.group_requests),
-    )
-    rates = {"candidate_rate": ours.bad / ours.requests, "stable_rate": theirs.bad / theirs.requests}
-    seen = means if ours.bad + theirs.bad else None
+    mine, others = _bounded(ours, theirs, kind), _bounded(theirs, ours, kind)
+    exact = ExactDifference(_users_hit(ours, mine), _users_hit(theirs, others))
+    means = difference(ratio(mine.groups, ours.group_requests), ratio(others.groups, theirs.group_requests))
+    totals = float(mine.groups.sum()), float(others.groups.sum())
+    rates = {"candidate_rate": totals[0] / ours.requests, "stable_rate": totals[1] / theirs.requests}
+    numbers |= {"candidate_peers": mine.peers, "peers_part": mine.peers_part}
+    seen = means if sum(totals) else None
     return Finding((exact, means), numbers | rates | _interval(rates, exact, seen))
 
 
-def _users_hit(sums: VersionSums) -> Hits:
-    return Hits(len(sums.bad_units & sums.units), len(sums.units), sums.requests / len(sums.units))
+def _empty(ours: VersionSums, theirs: VersionSums) -> Finding:
+    """Answers without a text, where both versions say how long their texts are."""
+    if not ours.requests or not theirs.requests:
+        return Finding((), _traffic(ours, theirs), Code.NO_EVIDENCE)
+    if not ours.answered or not theirs.answered:
+        return Finding((), _traffic(ours, theirs), Code.NOT_SEEN)
+    return _failures(ours, theirs, Failure.EMPTY)
+
+
+def _users_hit(sums: VersionSums, failed: _Bounded) -> Hits:
+    units = max(1, len(sums.units))
+    return Hits(min(failed.units, units), units, sums.requests / units)
 
 
 def _interval(rates: Mapping[str, float], exact: ExactDifference, means: MeanDifference | None) -> dict[str, float]:
@@ -294,16 +359,42 @@ def _interval(rates: Mapping[str, float], exact: ExactDifference, means: MeanDif
 
 
 def _latency(ours: VersionSums, theirs: VersionSums, guard: Guard) -> Finding:
-    """A quantile of the time to the answer, as a ratio; what failed counts as longer than any."""
+    """A quantile of the time to the answer, as a ratio within bands of equal length of audio.
+
+    What failed has no latency: it is counted as failed, and one client's failures make no version slow.
+    """
     numbers = _traffic(ours, theirs)
-    if not ours.group_ms.any() or not theirs.group_ms.any():
+    if not ours.requests or not theirs.requests:
         return Finding((), numbers, Code.NO_EVIDENCE)
-    slowness = Slowness(ours.group_ms, theirs.group_ms, EDGES_MS, guard.quantile or 0.95)
+    if not ours.latency and not theirs.latency and _only_sockets(ours) and _only_sockets(theirs):
+        return Finding((), numbers, Code.NOT_SEEN)
+    bands = _comparable_bands(ours, theirs)
+    if not bands:
+        return Finding((), numbers, Code.NO_EVIDENCE)
+    slowness = Slowness(bands, EDGES_MS, guard.quantile or 0.95)
     lower, upper = slowness.interval(INTERVAL_LEVEL)
-    bounds = {"lower": lower, "upper": upper}
-    numbers |= {name: value for name, value in bounds.items() if value is not None}
-    few = min(np.count_nonzero(sums.group_requests) for sums in (ours, theirs)) < 2
-    return Finding((None if few else slowness,), numbers | {"estimate": slowness.estimate})
+    bounds = {name: value for name, value in (("lower", lower), ("upper", upper)) if value is not None}
+    return Finding((slowness,), numbers | bounds | {"estimate": slowness.estimate})
+
+
+def _only_sockets(sums: VersionSums) -> bool:
+    return sums.sockets == sums.requests
+
+
+def _comparable_bands(
+    ours: VersionSums, theirs: VersionSums
+) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
+    """Both sides' histograms by band: of seconds where both say them of most of their answers, else of bytes."""
+    shared = sorted(ours.latency.keys() & theirs.latency.keys())
+    by_seconds = all(_counts(sums, "s") * 2 > _counts(sums, "b") for sums in (ours, theirs))
+    left_out = "b" if by_seconds else "s"
+    lengths = [band for band in shared if band[0] != left_out or not band[1:].isdigit()]
+    pairs = [(ours.latency[band], theirs.latency[band]) for band in lengths]
+    return tuple(pair for pair in pairs if comparable(*pair))
+
+
+def _counts(sums: VersionSums, prefix: str) -> int:
+    return sum(int(counts.sum()) for band, counts in sums.latency.items() if band[0] == prefix and band[1:].isdigit())
 
 
 def _by_group(texts: Sequence[Text], count: Callable[[Text], int]) -> NDArray[np.int64]:

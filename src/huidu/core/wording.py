@@ -1,7 +1,9 @@
 """Verdicts in words, in English and Chinese. A verdict is stored as a code with numbers; this is how it reads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from huidu.core.alarms import Alarm, AlarmKind
+from huidu.core.floors import Missing
 from huidu.core.plan import DEFAULT_GUARDS, Measure
 from huidu.core.verdict import Code, State, Verdict
 
@@ -11,6 +13,8 @@ _GUARDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "errors": "failed requests",
         "crashes": "crashes",
+        "rejects": "refused requests",
+        "empty": "answers without a text",
         "latency": "latency",
         "cer": "character errors",
         "numerals": "wrong numbers",
@@ -18,6 +22,8 @@ _GUARDS: Mapping[str, Mapping[str, str]] = {
     "zh": {
         "errors": "请求失败率",
         "crashes": "进程崩溃",
+        "rejects": "拒绝的请求",
+        "empty": "没有文字的回答",
         "latency": "延迟",
         "cer": "字错误率",
         "numerals": "数字错误率",
@@ -32,8 +38,10 @@ _SENTENCES: Mapping[str, Mapping[Code, str]] = {
         Code.NO_CRASH: "no more crashes than the stable version",
         Code.NOT_YET: "not decided yet",
         Code.TOO_FEW_USERS: "too few users on one side to judge by",
+        Code.TOO_FEW_PEERS: "worse, but only clients at one or two addresses had it",
         Code.NO_EVIDENCE: "nothing measured on one side yet",
         Code.NOT_MEASURED: "not measured in this stage",
+        Code.NOT_SEEN: "not measured: nothing in this traffic shows it",
     },
     "zh": {
         Code.PROVEN_WORSE: "已证实变差",
@@ -42,8 +50,10 @@ _SENTENCES: Mapping[str, Mapping[Code, str]] = {
         Code.NO_CRASH: "崩溃次数不多于稳定版本",
         Code.NOT_YET: "尚无定论",
         Code.TOO_FEW_USERS: "有一方用户太少，无法判断",
+        Code.TOO_FEW_PEERS: "变差，但只来自一两个客户端地址",
         Code.NO_EVIDENCE: "有一方还没有数据",
         Code.NOT_MEASURED: "本阶段不测这一项",
+        Code.NOT_SEEN: "未测量：从这类流量里看不出来",
     },
 }
 
@@ -107,20 +117,87 @@ def words(verdict: Verdict, language: str) -> str:
     return phrases["stop"].join([head, *(phrases["comma"].join(part) for part in parts if part)])
 
 
-_MISMATCH: Mapping[str, str] = {
-    "en": "{0} of {1} users on the candidate ({2:.1f} %) where {3:g} % were meant, p {4:.1g}: "
-    "the versions are not compared fairly, the stage does not go on by itself",
-    "zh": "{1} 位用户中有 {0} 位分到候选版本（{2:.1f}%），应为 {3:g}%，p = {4:.1g}："
-    "两边的对比不再公平，本阶段不会自动推进",
+_ALARMS: Mapping[str, Mapping[AlarmKind, str]] = {
+    "en": {
+        AlarmKind.SAMPLE_RATIO_MISMATCH: "{candidate_units:.0f} of {users:.0f} users on the candidate "
+        "({percent:.1f} %) where {wanted:g} % were meant, p {p_value:.1g}: the versions are not compared fairly, "
+        "the stage does not go on by itself",
+        AlarmKind.EVIDENCE_STALLED: "the gateway's evidence has stopped: {detail}; no step forward, and the share "
+        "ends when that lasts",
+        AlarmKind.NO_TEXT: "{detail} gave no text for a clip that the stable version has a text for, {probes:.0f} "
+        "times in a row; no step forward",
+        AlarmKind.UNREACHABLE: "{detail}; no step forward",
+        AlarmKind.CLOCK_JUMPED: "the machine's clock has jumped by {seconds:+.0f} s; no step forward until it is "
+        "steady",
+        AlarmKind.SOURCE_UNREADABLE: "{detail}; no step forward while this cannot be seen",
+    },
+    "zh": {
+        AlarmKind.SAMPLE_RATIO_MISMATCH: "{users:.0f} 位用户中有 {candidate_units:.0f} 位分到候选版本"
+        "（{percent:.1f}%），应为 {wanted:g}%，p = {p_value:.1g}：两边的对比不再公平，本阶段不会自动推进",
+        AlarmKind.EVIDENCE_STALLED: "网关的证据中断：{detail}；暂停推进，持续下去将结束放量",
+        AlarmKind.NO_TEXT: "{detail} 对稳定版本能识别的音频连续 {probes:.0f} 次没有给出文字；暂停推进",
+        AlarmKind.UNREACHABLE: "{detail}；暂停推进",
+        AlarmKind.CLOCK_JUMPED: "本机时钟跳变了 {seconds:+.0f} 秒；时钟稳定之前暂停推进",
+        AlarmKind.SOURCE_UNREADABLE: "{detail}；看不到这项数据期间暂停推进",
+    },
 }
 
 
-def mismatch_words(numbers: Mapping[str, float], language: str) -> str:
-    """The alarm that users are not split as asked, as one line in `en` or `zh`. Raises `KeyError` for another."""
-    candidate = numbers["candidate_units"]
-    users = candidate + numbers["stable_units"]
-    shares = (candidate / users * 100, numbers["share"] * 100)
-    return _MISMATCH[language].format(f"{candidate:.0f}", f"{users:.0f}", *shares, numbers["p_value"])
+def alarm_words(alarm: Alarm, language: str) -> str:
+    """An alarm as one line in `en` or `zh`. Raises `KeyError` for another language."""
+    numbers = dict(alarm.numbers)
+    if alarm.kind is AlarmKind.SAMPLE_RATIO_MISMATCH:
+        users = numbers["candidate_units"] + numbers["stable_units"]
+        numbers |= {"users": users, "percent": numbers["candidate_units"] / users * 100}
+        numbers |= {"wanted": numbers["share"] * 100}
+    return _ALARMS[language][alarm.kind].format(detail=alarm.detail, **numbers)
+
+
+_MISSING: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "recognitions": "{have} of {need} recognitions",
+        "users": "{have} of {need} users",
+        "candidate": "candidate: {0}",
+        "stable": "stable: {0}",
+        "stop": "; ",
+        "comma": ", ",
+    },
+    "zh": {
+        "recognitions": "识别 {have}/{need} 次",
+        "users": "用户 {have}/{need} 位",
+        "candidate": "候选：{0}",
+        "stable": "稳定：{0}",
+        "stop": "；",
+        "comma": "，",
+    },
+}
+
+
+def missing_words(found: Sequence[Missing], language: str) -> str:
+    """What a stage still waits for, as one line; empty where it is nothing. Raises `KeyError` for another language."""
+    phrases = _MISSING[language]
+    sides = []
+    for side in ("candidate", "stable"):
+        parts = [phrases[each.what].format(have=each.have, need=each.need) for each in found if each.side == side]
+        if parts:
+            sides.append(phrases[side].format(phrases["comma"].join(parts)))
+    return phrases["stop"].join(sides)
+
+
+_NOTES: Mapping[str, str] = {
+    "en": "{0:.0f} % of the {1}'s recognitions come from one client address: normal for a recorder, or for users "
+    "behind one proxy",
+    "zh": "{1}的识别中有 {0:.0f}% 来自同一个客户端地址：录音系统或同一代理后的用户属于正常情况",
+}
+_SIDES: Mapping[str, Mapping[str, str]] = {
+    "en": {"candidate": "candidate", "stable": "stable version"},
+    "zh": {"candidate": "候选版本", "stable": "稳定版本"},
+}
+
+
+def one_peer_words(part: float, side: str, language: str) -> str:
+    """The note that most of a side's evidence comes from one address. Raises `KeyError` for another language."""
+    return _NOTES[language].format(part * 100, _SIDES[language][side])
 
 
 def _found(verdict: Verdict, phrases: Mapping[str, str]) -> list[str]:

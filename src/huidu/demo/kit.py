@@ -55,7 +55,7 @@ def read_kit(folder: Path) -> Kit:
     try:
         named = json.loads((folder / "kit.json").read_text(encoding="utf-8"))
         stable, (first, second) = str(named["stable"]), map(str, named["candidates"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidError(
             f"{folder} is no demo kit ({error}); accepted: kit.json with stable and two candidates"
         ) from None
@@ -76,7 +76,7 @@ def _clips(path: Path) -> list[Clip]:
             rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             header = next(rows, [])
             found = [row for row in rows if row]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InvalidError(f"{path} cannot be read ({error}); accepted: a UTF-8 TSV file") from None
     if header != _HEADER or any(len(row) != len(_HEADER) for row in found) or not found:
         raise InvalidError(f"{path}: accepted: the header {' '.join(_HEADER)} and five fields in each line")

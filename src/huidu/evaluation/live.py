@@ -423,7 +423,7 @@ def _quantile(arms: tuple[_Arm, _Arm], q: float, guard: Guard | None) -> _Findin
     if ours is None or theirs is None:
         return None
     stable, candidate = (arm.histograms() for arm in arms)
-    slowness = Slowness(candidate, stable, EDGES_MS, q) if min(len(stable), len(candidate)) > 1 else None
+    slowness = Slowness(((candidate, stable),), EDGES_MS, q) if min(len(stable), len(candidate)) > 1 else None
     return _Finding("ratio", ours, theirs, slowness, guard)
 
 

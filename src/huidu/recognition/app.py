@@ -13,10 +13,11 @@ from fastapi import FastAPI, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
-from huidu.ports import History, Recognition
+from huidu.ports import History, Recognition, Sockets
 from huidu.recognition.border import Border, handle_errors
 from huidu.recognition.history import history_routes
 from huidu.recognition.metrics import CONTENT_TYPE
+from huidu.recognition.reporter import Reporter
 from huidu.recognition.schemas import (
     ErrorBody,
     FieldError,
@@ -42,14 +43,20 @@ def create_app(
     info: InstanceInfo,
     limits: Limits,
     stream_limits: StreamLimits = StreamLimits(),
+    sockets: Sockets | None = None,
 ) -> FastAPI:
-    """The application; `service` is started and stopped with it."""
+    """The application; `service` is started and stopped with it. Without `sockets` no socket is reported."""
+    reporter = Reporter(sockets) if sockets is not None else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
+        if reporter is not None:
+            reporter.start()
         yield
         service.stop()
+        if reporter is not None:
+            await asyncio.to_thread(reporter.stop)
 
     # FastAPI's own pages load scripts from elsewhere, and nothing here may.
     pages: dict[str, Any] = {"docs_url": None, "redoc_url": None}
@@ -60,7 +67,8 @@ def create_app(
     _add_openai(app, service, info)
     _add_operations(app, service, info)
     app.include_router(history_routes(history))
-    app.include_router(stream_routes(Streams(service, info.version, stream_limits)))
+    report = reporter.write if reporter is not None else lambda _: None
+    app.include_router(stream_routes(Streams(service, info.version, stream_limits, report)))
     return app
 
 
@@ -172,4 +180,7 @@ def _basename(filename: str) -> str:
 
 
 def _answer(row: Recognition, body: bytes, media_type: str) -> Response:
-    return Response(body, headers={"x-audio-seconds": f"{row.audio_seconds:.3f}"}, media_type=media_type)
+    """`x-huidu-chars` tells whoever reads no bodies how much text there is: characters that are not white space."""
+    chars = sum(not character.isspace() for character in text_of(row))
+    headers = {"x-audio-seconds": f"{row.audio_seconds:.3f}", "x-huidu-chars": str(chars)}
+    return Response(body, headers=headers, media_type=media_type)

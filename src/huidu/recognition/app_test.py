@@ -176,9 +176,35 @@ def test_the_row_holds_all_that_is_known(shared: Instance) -> None:
     assert row.audio_seconds == 0.1
 
 
-def test_golden_requests_are_marked_and_answer_nobody(shared: Instance) -> None:
-    shared.post({"audio": ("a.wav", WAV)}, headers={"x-huidu-purpose": "golden"})
-    assert (shared.history.rows[-1].purpose, shared.history.rows[-1].answered) == ("golden", False)
+@pytest.mark.parametrize("purpose", ["golden", "probe"])
+def test_golden_requests_and_probes_are_marked_and_answer_nobody(shared: Instance, purpose: str) -> None:
+    shared.post({"audio": ("a.wav", WAV)}, headers={"x-huidu-purpose": purpose})
+    assert (shared.history.rows[-1].purpose, shared.history.rows[-1].answered) == (purpose, False)
+    [item, *_] = shared.client.get("/api/v1/history", params={"purpose": purpose}).json()["items"]
+    assert item["purpose"] == purpose
+
+
+class SayingEngine:
+    """Says the same of everything."""
+
+    name = "saying"
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def transcribe(self, audio: object, hotwords: object = ()) -> str:
+        return self._text
+
+
+@pytest.mark.parametrize(("text", "chars"), [("", 0), (" \t\n\u3000", 0), ("一零零 八六\n", 5), ("a b", 2)])
+def test_an_answer_tells_how_much_text_it_holds(text: str, chars: int) -> None:
+    with running(lambda: SayingEngine(text)) as instance:
+        for path, field_name in (("/api/v1/transcribe", "audio"), ("/v1/audio/transcriptions", "file")):
+            for form in ({}, {"response_format": "text"}):
+                answer = instance.post({field_name: ("a.wav", WAV)}, path, data=form)
+                assert (answer.status_code, answer.headers["x-huidu-chars"]) == (200, str(chars))
+            refused = instance.post({field_name: ("a.wav", b"no audio")}, path)
+            assert (refused.status_code, "x-huidu-chars" in refused.headers) == (400, False)
 
 
 def test_a_request_without_an_id_gets_one(shared: Instance) -> None:

@@ -22,7 +22,7 @@ def history_routes(history: History, clock: Callable[[], float] = time.time) -> 
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         before: Annotated[float | None, Query(ge=0, le=_YEAR_9999, allow_inf_nan=False)] = None,
         version: Annotated[str | None, Query(max_length=64)] = None,
-        purpose: Annotated[str | None, Query(pattern="^(live|golden|warming)$")] = None,
+        purpose: Annotated[str | None, Query(pattern="^(live|golden|probe|warming)$")] = None,
     ) -> HistoryPage:
         """Recognitions, newest first, created before `before` (epoch seconds)."""
         rows = history.page(limit, before, version, purpose)

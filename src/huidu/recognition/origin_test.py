@@ -10,6 +10,8 @@ NAMES = [
     "x-huidu-release",
     "x-huidu-rule",
     "x-huidu-unit",
+    "x-huidu-peer",
+    "x-huidu-share-bp",
     "x-huidu-purpose",
 ]
 
@@ -21,19 +23,31 @@ def test_what_the_gateway_says_is_taken() -> None:
         "x-huidu-release": "17",
         "x-huidu-rule": "share",
         "x-huidu-unit": "0123456789abcdef",
+        "x-huidu-peer": "fedcba9876543210",
+        "x-huidu-share-bp": "500",
         "x-huidu-purpose": "golden",
     }
-    assert origin_of(headers, "new") == Origin("0b9f-7", 2, 17, "share", "0123456789abcdef", "golden")
+    unit, peer = "0123456789abcdef", "fedcba9876543210"
+    assert origin_of(headers, "new") == Origin("0b9f-7", 2, 17, "share", unit, peer, 500, "golden")
 
 
 def test_a_request_without_headers_is_live_and_gets_the_new_id() -> None:
-    assert origin_of({}, "new") == Origin("new", 1, None, None, None, "live")
+    assert origin_of({}, "new") == Origin("new", 1, None, None, None, None, None, "live")
 
 
 def test_both_names_of_the_attempt_are_known() -> None:
     assert origin_of({"x-huidu-attempt": "3"}, "new").attempt == 3
     assert origin_of({"x-huidu-attempt": "3", "x-envoy-attempt-count": "2"}, "new").attempt == 2
     assert origin_of({"x-huidu-attempt": "3", "x-envoy-attempt-count": "two"}, "new").attempt == 3
+
+
+def test_a_probe_is_a_purpose_of_its_own() -> None:
+    assert origin_of({"x-huidu-purpose": "probe"}, "new").purpose == "probe"
+
+
+def test_a_share_of_zero_is_a_share_and_more_than_all_is_none() -> None:
+    shares = [origin_of({"x-huidu-share-bp": text}, "new").share_bp for text in ("0", "10000", "10001", "", "-1")]
+    assert shares == [0, 10_000, None, None, None]
 
 
 def test_nobody_can_call_a_request_warming() -> None:
@@ -54,4 +68,6 @@ def test_any_headers_give_an_origin_that_the_store_can_hold(headers: dict[str, s
     assert origin.release_id is None or 1 <= origin.release_id < 10**9
     assert origin.rule is None or 1 <= len(origin.rule) <= 16
     assert origin.unit is None or (len(origin.unit) == 16 and int(origin.unit, 16) >= 0)
-    assert origin.purpose in ("live", "golden")
+    assert origin.peer is None or (len(origin.peer) == 16 and int(origin.peer, 16) >= 0)
+    assert origin.share_bp is None or 0 <= origin.share_bp <= 10_000
+    assert origin.purpose in ("live", "golden", "probe")

@@ -4,6 +4,8 @@ One task reads the socket all the time and puts what came into a bounded inbox; 
 utterances and has them recognised by the service, one at a time. A stream that is to move ends at its next boundary
 with a close code of its own: what was said before has been answered, and the client sends the rest to whoever takes
 its next connection. Because nothing is carried over a boundary, that gives the same text.
+
+Each socket of a user is reported at its end, and now and then while it is open.
 """
 
 import asyncio
@@ -22,10 +24,12 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from huidu.core.errors import HuiduError, InvalidError, UnavailableError
+from huidu.core.sockets import SocketReport
 from huidu.ports import Audio, Recognition
 from huidu.recognition.border import error_response
+from huidu.recognition.meter import CLIENT, SERVICE, VANISHED, Meter, Silence
 from huidu.recognition.schemas import Move, OpenStreams, StreamStart, read_form
-from huidu.recognition.transcribe import Heard, Service
+from huidu.recognition.transcribe import Heard, Service, Turn
 from huidu.recognition.utterances import Passage, Utterances
 
 _log = logging.getLogger(__name__)
@@ -41,6 +45,8 @@ _PARTIAL_S = 1.0
 _PARTIAL_COST = 4
 # Between two pieces of this length the event loop sees to the other streams.
 _PIECE_S = 1
+# How long the server may take to say how a socket ended on which nothing can be sent any more.
+_LAST_WORD_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,8 @@ class StreamLimits:
     """At most `max_streams` are open; `queue_seconds` of audio may wait in each.
 
     The start message comes within `start_seconds`, and then something at least every `idle_seconds`. A stream that is
-    to move does so within `move_seconds`, even when its audio has stopped coming in the middle of a word.
+    to move does so within `move_seconds`, even when its audio has stopped coming in the middle of a word. An open
+    stream is reported every `report_seconds`.
     """
 
     max_streams: int = 64
@@ -56,6 +63,7 @@ class StreamLimits:
     start_seconds: float = 10
     idle_seconds: float = 120
     move_seconds: float = 30
+    report_seconds: float = 10
 
 
 class OverloadError(UnavailableError):
@@ -78,12 +86,19 @@ _INTERNAL = _Failure("internal", 1011)
 
 
 class Streams:
-    """The open streams of an instance."""
+    """The open streams of an instance. `report` takes what is to be told of them; it returns at once."""
 
-    def __init__(self, service: Service, version: str, limits: StreamLimits) -> None:
+    def __init__(
+        self,
+        service: Service,
+        version: str,
+        limits: StreamLimits,
+        report: Callable[[SocketReport], None] = lambda _: None,
+    ) -> None:
         self._service = service
         self._version = version
         self._limits = limits
+        self._report = report
         self._open: set[_Stream] = set()
 
     @property
@@ -111,7 +126,7 @@ class Streams:
         except UnavailableError as error:
             await socket.send_denial_response(error_response(PATH, 503, str(error)))
             return
-        stream = _Stream(socket, self._service, self._version, self._limits)
+        stream = _Stream(socket, self._service, self._version, self._limits, self._report)
         self._open.add(stream)
         try:
             await stream.serve()
@@ -150,6 +165,7 @@ class _Inbox:
         self.news = asyncio.Event()
         self.start: StreamStart | None = None
         self.audio = bytearray()
+        self.audio_bytes = 0  # of all audio that was taken so far
         self.stopped = False
 
     async def fill(self, receive: Callable[[], Awaitable[Message]]) -> NoReturn:
@@ -200,6 +216,7 @@ class _Inbox:
                 f"audio comes faster than it is recognised; accepted: at most {self._limits.queue_seconds:g} s ahead"
             )
         self.audio += audio
+        self.audio_bytes += len(audio)
 
     def _take_text(self, text: str) -> None:
         try:
@@ -222,7 +239,14 @@ class _Inbox:
 class _Stream:
     """One open stream."""
 
-    def __init__(self, socket: WebSocket, service: Service, version: str, limits: StreamLimits) -> None:
+    def __init__(
+        self,
+        socket: WebSocket,
+        service: Service,
+        version: str,
+        limits: StreamLimits,
+        report: Callable[[SocketReport], None],
+    ) -> None:
         self._socket = socket
         self._service = service
         self._version = version
@@ -231,6 +255,9 @@ class _Stream:
         self._inbox = _Inbox(limits)
         self._move_by: float | None = None
         self._work: _Work | None = None
+        self._report = report
+        self._meter = Meter(self._origin, version)
+        self._silence: Silence | None = None
 
     def move(self) -> None:
         if self._move_by is None:
@@ -239,7 +266,17 @@ class _Stream:
 
     async def serve(self) -> None:
         await self._socket.accept()
-        code, reason = await self._answer()
+        self._meter = Meter(self._origin, self._version)
+        reporting = asyncio.create_task(self._report_while_open())
+        try:
+            code, reason = await self._answer()
+            self._meter.closed(code, SERVICE)
+        except WebSocketDisconnect:
+            await self._learn_who_closed()
+            raise
+        finally:
+            reporting.cancel()
+            self._tell(ended=True)
         with contextlib.suppress(RuntimeError):  # closed already, see `_send`
             await self._socket.close(code, reason)
 
@@ -271,7 +308,7 @@ class _Stream:
 
     async def _converse_while_reading(self) -> bool:
         """As `_converse`, until something wrong comes, which ends it at once."""
-        tasks = asyncio.create_task(self._converse()), asyncio.create_task(self._inbox.fill(self._socket.receive))
+        tasks = asyncio.create_task(self._converse()), asyncio.create_task(self._inbox.fill(self._receive))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             return next(task for task in tasks if task in done).result()
@@ -331,13 +368,15 @@ class _Stream:
         row = self._service.blank(self._origin, "stream")
         hotwords = tuple(word for line in start.hotwords.splitlines() if (word := line.strip()))
         row = replace(row, language=start.language, hotwords="\n".join(hotwords) or None)
-        self._work = _Work(self._service, start.sample_rate_hz, hotwords, row, self._send)
+        self._silence = Silence(start.sample_rate_hz)
+        self._work = _Work(self._service, start.sample_rate_hz, hotwords, row, self._send, self._silence, self._inbox)
         await self._send({"type": "started", "version": self._version, "request_id": self._origin.request_id})
 
     async def _record(self, error: str | None) -> None:
         """Stores the row of this stream, once; a stream that never began has none."""
         work, self._work = self._work, None
         if work is not None:
+            work.look_for_silence()
             await self._service.record(work.row(error))
 
     async def _record_or_log(self, error: str | None) -> None:
@@ -348,11 +387,43 @@ class _Stream:
             _log.exception("the stream %s could not be recorded", self._origin.request_id)
 
     async def _send(self, message: dict[str, Any]) -> None:
+        payload = orjson.dumps(message)
         try:
-            await self._socket.send_text(orjson.dumps(message).decode())
+            await self._socket.send_text(payload.decode())
         except RuntimeError as error:
             # The server's word for a socket that it has closed itself, as after a message over its limit.
             raise WebSocketDisconnect from error
+        self._meter.went(payload, has_text=bool(message.get("text", "").strip()))
+
+    async def _receive(self) -> Message:
+        message = await self._socket.receive()
+        self._meter.came(message)
+        return message
+
+    async def _learn_who_closed(self) -> None:
+        """Reads on to the server's last word on this socket, where it was in sending that it proved to be closed."""
+        with contextlib.suppress(TimeoutError, RuntimeError):
+            async with asyncio.timeout(_LAST_WORD_S):
+                while not self._meter.is_closed:
+                    await self._receive()
+        self._meter.closed(VANISHED, CLIENT)
+
+    async def _report_while_open(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.report_seconds)
+            self._tell(ended=False)
+
+    def _tell(self, ended: bool) -> None:
+        """Reports this socket as it stands; the golden set and probes are nobody's."""
+        if self._origin.purpose != "live":
+            return
+        audio_seconds = mute_seconds = 0.0
+        if self._silence is not None and self._inbox.start is not None:
+            if self._work is not None:
+                self._work.look_for_silence()
+            audio_seconds = self._inbox.audio_bytes // _SAMPLE_BYTES / self._inbox.start.sample_rate_hz
+            mute_seconds = self._silence.largest_seconds
+        self._report(self._meter.report(ended, audio_seconds, mute_seconds))
 
 
 class _Work:
@@ -365,12 +436,19 @@ class _Work:
         hotwords: tuple[str, ...],
         row: Recognition,
         send: Callable[[dict[str, Any]], Awaitable[None]],
+        silence: Silence,
+        inbox: _Inbox,
     ) -> None:
         self._service = service
         self._rate_hz = sample_rate_hz
         self._hotwords = hotwords
         self._row = row
         self._send = send
+        self._silence = silence
+        self._inbox = inbox
+        # What the engine has been asked for now, and the passage of it where that is behind the last boundary no more.
+        self._turn: Turn | None = None
+        self._cut: Passage | None = None
         self._utterances = Utterances(sample_rate_hz)
         self._texts: list[str] = []
         self._decode_ms = 0.0
@@ -410,7 +488,7 @@ class _Work:
     async def partial(self) -> None:
         """Sends what the utterance sounds like so far, where that has changed."""
         pending = self._utterances.pending()
-        heard = await self._hear(pending)
+        heard = await self._hear(pending, is_final=False)
         pause_s = max(_PARTIAL_S, _PARTIAL_COST * heard.decode_ms / 1000)
         self._next_partial_sample = pending.end_sample + int(pause_s * self._rate_hz)
         if heard.text and heard.text != self._last_partial:
@@ -434,7 +512,7 @@ class _Work:
         """Sends the final result of a passage; an empty one where nothing is said in it, without recognising it."""
         text = ""
         if passage.speech_from is not None:
-            heard = await self._hear(passage)
+            heard = await self._hear(passage, is_final=True)
             text = heard.text
             self._decode_ms += heard.decode_ms
         elif not len(passage.samples):
@@ -445,9 +523,27 @@ class _Work:
         self._digest.update(passage.samples.astype("<i2").tobytes())
         self._last_partial = ""
 
-    async def _hear(self, passage: Passage) -> Heard:
+    def look_for_silence(self) -> None:
+        """Counts the speech that waits for an engine that hangs, if it does."""
+        if self._service.is_late(self._turn):
+            passages = [self._utterances.pending()] if self._cut is None else [self._cut, self._utterances.pending()]
+            waiting = self._inbox.audio
+            behind = np.frombuffer(bytes(waiting[: len(waiting) // _SAMPLE_BYTES * _SAMPLE_BYTES]), "<i2")
+            self._silence.waits(passages, behind)
+
+    async def _hear(self, passage: Passage, is_final: bool) -> Heard:
         audio = Audio(passage.speech.astype(np.float32) / _FULL_SCALE, self._rate_hz)
-        return await self._service.hear(audio, self._hotwords)
+        self._turn, self._cut = Turn(audio.seconds), passage if is_final else None
+        try:
+            heard = await self._service.hear(audio, self._hotwords, self._turn)
+        finally:
+            self.look_for_silence()
+            self._turn = self._cut = None
+        if heard.text.strip():
+            self._silence.told(passage.end_sample)
+        else:
+            self._silence.nothing_in(passage, is_final)
+        return heard
 
     def _place(self, passage: Passage) -> dict[str, float]:
         return {

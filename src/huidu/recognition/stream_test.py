@@ -22,6 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from huidu.adapters.audio.soundfile_reader import SoundfileReader
 from huidu.cli.serve import listen, server_config
 from huidu.core.errors import UnavailableError
+from huidu.core.sockets import SocketReport
 from huidu.ports import Audio, Recognition
 from huidu.recognition.app import create_app
 from huidu.recognition.app_test import INFO, ListHistory
@@ -37,7 +38,7 @@ SILENCE = bytes(RATE_HZ)
 
 
 class ListeningEngine:
-    """The text names exactly the samples that were heard. With a `gate`, waits for it."""
+    """The text names exactly the samples that were heard, unless it is `deaf`. Waits for its `gate`."""
 
     name = "listening"
 
@@ -46,14 +47,40 @@ class ListeningEngine:
         self.gate.set()
         self.entered = threading.Semaphore(0)
         self.error: Exception | None = None
+        self.deaf = False
 
     def transcribe(self, audio: Audio, hotwords: Sequence[str] = ()) -> str:
         self.entered.release()
         self.gate.wait()
         if self.error is not None:
             raise self.error
+        if self.deaf:
+            return ""
         pcm = (audio.samples * 32768).astype("<i2").tobytes()
         return " ".join([f"{len(audio.samples)}:{zlib.crc32(pcm):08x}", *hotwords])
+
+
+class ListSockets:
+    """`ports.Sockets` in a list, enough for these tests."""
+
+    def __init__(self) -> None:
+        self.reports: list[SocketReport] = []
+        self.forgot_before: list[float] = []
+        self.on_report: Callable[[SocketReport], None] = lambda report: None
+
+    def report(self, report: SocketReport) -> None:
+        self.on_report(report)
+        self.reports.append(report)
+
+    def forget(self, before: float) -> int:
+        self.forgot_before.append(before)
+        return 0
+
+    def after(self, last_id: int, limit: int) -> list[SocketReport]:
+        raise NotImplementedError
+
+    def newest_id(self) -> int:
+        raise NotImplementedError
 
 
 @dataclass
@@ -63,6 +90,7 @@ class Served:
     port: int
     engine: ListeningEngine
     history: ListHistory
+    sockets: ListSockets
 
     @property
     def url(self) -> str:
@@ -98,8 +126,10 @@ def uvicorn_running(app: Any) -> Iterator[tuple[int, uvicorn.Server]]:
 
 
 @contextmanager
-def serving(limits: StreamLimits = StreamLimits(), ready: bool = True, version: str = "v1") -> Iterator[Served]:
-    engine, history, load = ListeningEngine(), ListHistory(), threading.Event()
+def serving(
+    limits: StreamLimits = StreamLimits(), ready: bool = True, version: str = "v1", service_limits: Limits = Limits()
+) -> Iterator[Served]:
+    engine, history, sockets, load = ListeningEngine(), ListHistory(), ListSockets(), threading.Event()
     if ready:
         load.set()
 
@@ -108,10 +138,10 @@ def serving(limits: StreamLimits = StreamLimits(), ready: bool = True, version: 
         return engine
 
     info = type(INFO)(version, *[getattr(INFO, name) for name in INFO.__slots__[1:]])
-    service = Service(loaded, SoundfileReader(), history, info, Limits(), ("版本",))
+    service = Service(loaded, SoundfileReader(), history, info, service_limits, ("版本",))
     try:
-        with uvicorn_running(create_app(service, history, info, Limits(), limits)) as (port, _):
-            served = Served(port, engine, history)
+        with uvicorn_running(create_app(service, history, info, service_limits, limits, sockets)) as (port, _):
+            served = Served(port, engine, history, sockets)
             if ready:
                 until(lambda: _is_ready(port))
             # What warming up left is no part of any test.

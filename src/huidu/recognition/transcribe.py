@@ -6,8 +6,9 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, TypeVar
 
@@ -23,11 +24,15 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`workers` recognitions at a time, `queue_limit` more that wait; an upload has at most `max_upload_bytes`."""
+    """`workers` recognitions at a time, `queue_limit` more that wait; an upload has at most `max_upload_bytes`.
+
+    The engine is late with an audio when it has had it for the audio's own length and `patience_seconds` more.
+    """
 
     workers: int = 1
     queue_limit: int = 64
     max_upload_bytes: int = 2_000_000_000
+    patience_seconds: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,14 @@ class Heard:
 
     text: str
     decode_ms: float
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """An audio on its way through the engine. `began` is monotonic; None while others have their turn."""
+
+    audio_seconds: float
+    began: float | None = None
 
 
 class GoneError(HuiduError):
@@ -95,7 +108,8 @@ class Service:
         self._failure: HuiduError | None = None
         self._pool = ThreadPoolExecutor(limits.workers, thread_name_prefix="decode")
         self._depth = 0
-        self._depth_lock = threading.Lock()
+        self._running: set[Turn] = set()
+        self._lock = threading.Lock()
         self.metrics = Metrics(info.version, lambda: self._depth)
 
     def start(self) -> Future[None]:
@@ -132,14 +146,27 @@ class Service:
         self.admit()
         return await self._queued(self._recognise, asked, origin, self._clock(), gone)
 
-    async def hear(self, audio: Audio, hotwords: tuple[str, ...]) -> Heard:
+    def is_late(self, turn: Turn | None) -> bool:
+        """Whether the engine hangs for whoever has this turn, or has none yet.
+
+        It does when it is late with his audio. Who waits behind others has no claim yet, unless the engine is late
+        with everything that it was given: then no turn will ever come.
+        """
+        now = time.monotonic()
+        with self._lock:
+            running = list(self._running)
+        if turn is not None and self._is_late(turn, now):
+            return True
+        return len(running) >= self._limits.workers and all(self._is_late(each, now) for each in running)
+
+    async def hear(self, audio: Audio, hotwords: tuple[str, ...], turn: Turn) -> Heard:
         """What is said in a piece of a stream; nothing is recorded. It waits its turn and is never refused.
 
         The caller was admitted when its stream began, and asks for one piece at a time. Cancelled while it waits, it
         is not begun. Raises `UnavailableError` when it cannot be done now.
         """
         self.require_ready()
-        return await self._queued(self._hear, audio, hotwords)
+        return await self._queued(self._hear, audio, hotwords, turn)
 
     def blank(self, origin: Origin, filename: str) -> Recognition:
         """The row of a recognition that begins now, with nothing heard yet."""
@@ -150,15 +177,29 @@ class Service:
         # Not in the pool of the decoders: the row of a stream that has ended should not wait behind recognitions.
         return replace(row, id=await asyncio.to_thread(self._history.add, row))
 
+    def _is_late(self, turn: Turn, now: float) -> bool:
+        return turn.began is not None and now - turn.began > turn.audio_seconds + self._limits.patience_seconds
+
+    @contextmanager
+    def _its_turn(self, turn: Turn) -> Iterator[None]:
+        turn.began = time.monotonic()
+        with self._lock:
+            self._running.add(turn)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(turn)
+
     async def _queued(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
-        with self._depth_lock:
+        with self._lock:
             self._depth += 1
         job = self._pool.submit(work, *arguments)
         job.add_done_callback(self._leave)
         return await asyncio.wrap_future(job)
 
     def _leave(self, _job: Future[Any]) -> None:
-        with self._depth_lock:
+        with self._lock:
             self._depth -= 1
 
     def _prepare(self) -> None:
@@ -191,11 +232,12 @@ class Service:
         audio = self._reader.read(asked.file, asked.filename)
         return self._decode(self._engine, audio, row, (*self._hotwords, *asked.hotwords), gone)
 
-    def _hear(self, audio: Audio, hotwords: tuple[str, ...]) -> Heard:
+    def _hear(self, audio: Audio, hotwords: tuple[str, ...], turn: Turn) -> Heard:
         assert self._engine is not None
         started = time.perf_counter()
         try:
-            text = self._engine.transcribe(audio, (*self._hotwords, *hotwords))
+            with self._its_turn(turn):
+                text = self._engine.transcribe(audio, (*self._hotwords, *hotwords))
         except Exception as error:
             self.metrics.failed(type(error).__name__)
             raise
@@ -208,7 +250,8 @@ class Service:
     ) -> Recognition:
         started = time.perf_counter()
         try:
-            text = engine.transcribe(audio, hotwords)
+            with self._its_turn(Turn(audio.seconds)):
+                text = engine.transcribe(audio, hotwords)
         except Exception as error:
             took_ms = (time.perf_counter() - started) * 1000
             self._record_failure(replace(row, audio_seconds=audio.seconds, decode_ms=took_ms), error)

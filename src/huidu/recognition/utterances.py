@@ -70,6 +70,23 @@ class Passage:
         return self.samples[len(self.samples) if self.speech_from is None else self.speech_from :]
 
 
+def speech_seconds(samples: Pcm, sample_rate_hz: int) -> float:
+    """How much of some samples is speech, in seconds.
+
+    Its frames are heard and stand out from the quietest within a second of them, as syllables do. A steady noise does
+    not, however loud, although `Utterances` gives it to the recogniser: a frame too many costs nothing there, and
+    would accuse somebody here.
+    """
+    frame = sample_rate_hz // FRAMES_PER_S
+    if len(samples) < frame:
+        return 0.0
+    levels_db = 10 * np.log10(np.maximum(_powers(samples, frame), 10 ** (_SILENT_DB / 10)))
+    around = np.pad(levels_db, FRAMES_PER_S, constant_values=math.inf)
+    quietest_db = np.lib.stride_tricks.sliding_window_view(around, 2 * FRAMES_PER_S + 1).min(axis=1)
+    is_speech = (levels_db >= _HEARD_DB) & (levels_db >= quietest_db + _OVER_QUIETEST_DB)
+    return int(is_speech.sum()) / FRAMES_PER_S
+
+
 class Utterances:
     """Takes samples and gives passages, each ending with a boundary."""
 
@@ -123,11 +140,7 @@ class Utterances:
 
     def _new_levels(self) -> list[float]:
         """The levels of the whole frames that were not looked at yet."""
-        seen = len(self._levels_db)
-        whole = self._size // self._frame
-        frames = self._samples[seen * self._frame : whole * self._frame].astype(np.int64).reshape(-1, self._frame)
-        # Sums of integers are exact: a frame has one level, whatever it was fed with.
-        powers = (frames * frames).sum(axis=1) / (self._frame * _FULL_SCALE**2)
+        powers = _powers(self._samples[len(self._levels_db) * self._frame :], self._frame)
         return [max(_SILENT_DB, 10 * math.log10(power)) if power else _SILENT_DB for power in powers.tolist()]
 
     def _step(self, level_db: float) -> int | None:
@@ -168,3 +181,10 @@ class Utterances:
         self._first_sample += boundary
         self._restart()
         return passage
+
+
+def _powers(samples: Pcm, frame: int) -> NDArray[np.float64]:
+    """The mean squares of the whole frames in some samples, 1 being full scale."""
+    frames = samples[: len(samples) // frame * frame].astype(np.int64).reshape(-1, frame)
+    # Sums of integers are exact: a frame has one level, whatever it was fed with.
+    return np.asarray((frames * frames).sum(axis=1) / (frame * _FULL_SCALE**2))

@@ -3,11 +3,16 @@
     gateway.jsonl                           the live file
     gateway-20261122T081022.123456Z.jsonl   renamed at that time; workers may still append to it for a while
 
+Somebody else may rename the live file, too, remove it, or put another one in its place: the gateway is asked to open a
+new one then, what it wrote meanwhile is read from the renamed file as long as that can be found beside the live one,
+and what happened is told.
+
 A file is known by the digest of its first line, which no rename changes and no later file repeats (it holds a
-request's id). A checkpoint is {"files": {digest: bytes read}, "read": bytes read since ever}; those written before
-files were rotated are {"inode", "offset"}.
+request's id). A checkpoint is {"files": {digest: bytes read}, "read": bytes, "lines": lines read since ever}; those
+written before files were rotated are {"inode", "offset"}.
 """
 
+import glob
 import hashlib
 import os
 import re
@@ -20,7 +25,9 @@ from typing import Any, BinaryIO
 import orjson
 
 from huidu.core.errors import UnavailableError
-from huidu.core.evidence import Observation
+from huidu.core.faces import RequestKind
+from huidu.core.observation import Observation
+from huidu.ports import LogRead
 
 # Bounds one read, so that a long absence is caught up in steps.
 _READ_BYTES = 8 << 20
@@ -32,6 +39,8 @@ _KEEP_SECONDS = 7 * 86_400.0
 _KEEP_FILES = 8
 # No worker appends to a renamed file that was left alone for this long.
 _QUIET_SECONDS = 60.0
+# More than one in so many lines that are none of ours is no accident.
+_GARBLED_PART = 10
 _NOT_OURS = (orjson.JSONDecodeError, KeyError, TypeError, ValueError)
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 
@@ -44,10 +53,13 @@ class GatewayLogFiles:
 
     def __init__(self, live: Path, reopen: Callable[[], bool], rotate_bytes: int):
         self._live, self._reopen, self._rotate_bytes = live, reopen, rotate_bytes
+        # The live file as it was last seen; None where a new one is expected.
+        self._inode: int | None = None
+        self._strangers: frozenset[Path] = frozenset()
         self._rotated_name = re.compile(rf"{re.escape(live.stem)}-\d{{8}}T\d{{6}}\.\d{{6}}Z{re.escape(live.suffix)}")
 
     def rotate_if_due(self, now: float) -> None:
-        """Renames a live file that has grown too large; asks for a new one until there is one."""
+        """Renames a live file that has grown too large, and asks for one where there is none."""
         with _reported(self._live):
             if self._live.exists():
                 if self._live.stat().st_size <= self._rotate_bytes:
@@ -57,11 +69,14 @@ class GatewayLogFiles:
                 if target.exists():
                     return
                 self._live.rename(target)
-            elif not self._rotated():
-                return
+                self._inode = None
         self._reopen()
 
-    def read(self, checkpoint: dict[str, Any] | None) -> tuple[list[Observation], dict[str, Any]]:
+    def reopen(self) -> bool:
+        """Asks the gateway to go on in a file of the live name; whether it heard."""
+        return self._reopen()
+
+    def read(self, checkpoint: dict[str, Any] | None) -> LogRead:
         """The lines behind a checkpoint, oldest file first, and the checkpoint behind them.
 
         Raises `UnavailableError` where a file cannot be read: without its first line it would be taken for another.
@@ -69,18 +84,53 @@ class GatewayLogFiles:
         known = _Known(checkpoint)
         files: dict[str, int] = {}
         found: list[Observation] = []
-        left = _READ_BYTES
-        for path in [*self._rotated(), self._live]:
+        left, lines, garbled = _READ_BYTES, 0, 0
+        trouble = self._trouble()
+        for path in [*self._rotated(), *self._moved(), self._live]:
             with _opened(path) as file:
                 head = _head(file) if file else None
                 if file is None or head is None or head in files:
                     continue
+                if path in self._strangers and head not in known.files:
+                    continue
                 offset = known.offset(head, file)
                 block = _whole_lines(file, offset, left)
-            found += parsed(block)
+            whole, wrong = parsed(block)
+            found += whole
+            lines, garbled = lines + block.count(b"\n"), garbled + wrong
             files[head] = offset + len(block)
             left -= len(block)
-        return found, {"files": files, "read": known.read + _READ_BYTES - left}
+        if garbled > 1 and garbled * _GARBLED_PART > lines:
+            trouble = f"{garbled} of {lines} lines of the gateway's log are not understood"
+        read = {"files": files, "read": known.read + _READ_BYTES - left, "lines": known.lines + lines}
+        return LogRead(found, read, trouble)
+
+    def _trouble(self) -> str | None:
+        """What somebody else did to the live file since the last look."""
+        try:
+            inode = self._live.stat().st_ino
+        except FileNotFoundError:
+            # Before the first request, and right after a rotation, there is none yet.
+            gone = self._inode is not None
+            return f"the gateway's log {self._live} is gone" if gone else None
+        except OSError as error:
+            return f"the gateway's log {self._live} cannot be looked at: {error.strerror}"
+        before, self._inode = self._inode, inode
+        if before is not None and before != inode:
+            return f"somebody else put another file in the place of the gateway's log {self._live}"
+        return None if self._live.is_file() else f"{self._live} is no file"
+
+    def _moved(self) -> list[Path]:
+        """Files that somebody else renamed: they are beside the live one, under its name and some more.
+
+        Read are only those that were read before; others are none of ours.
+        """
+        with _reported(self._live.parent):
+            if not self._live.parent.exists():
+                return []
+            beside = self._live.parent.glob(f"{glob.escape(self._live.name)}?*")
+            self._strangers = frozenset(path for path in beside if path.is_file())
+        return sorted(self._strangers)
 
     def forget(self, checkpoint: dict[str, Any], now: float) -> None:
         """Deletes old rotated files that `checkpoint` says are read. It must be stored by then."""
@@ -109,6 +159,7 @@ class _Known:
         self.files: dict[str, int] = found.get("files", {})
         self._inode, self._inode_offset = found.get("inode"), found.get("offset", 0)
         self.read: int = found.get("read", self._inode_offset)
+        self.lines: int = found.get("lines", 0)
 
     def offset(self, head: str, file: BinaryIO) -> int:
         """Where to read on in a file; 0 for one that was never read."""
@@ -170,15 +221,17 @@ def _reported(path: Path) -> Iterator[None]:
         ) from error
 
 
-def parsed(block: bytes) -> list[Observation]:
-    """The observations of some lines. Lines that are none of ours are left out."""
-    found = []
+def parsed(block: bytes) -> tuple[list[Observation], int]:
+    """The observations of some lines, and how many lines are none of ours."""
+    found, garbled = [], 0
     for line in block.split(b"\n"):
         try:
             found.append(_observation(orjson.loads(line)))
         except _NOT_OURS:
-            found += _torn(line)
-    return found
+            parts = list(_torn(line))
+            found += parts
+            garbled += bool(line) and not parts
+    return found, garbled
 
 
 def _torn(line: bytes) -> Iterator[Observation]:
@@ -206,5 +259,34 @@ def _observation(row: dict[str, Any]) -> Observation:
         int(row["attempts"] or 0),
         int(row["status"]),
         float(row["ms"]),
-        None if row["audio_seconds"] is None else float(row["audio_seconds"]),
+        _number(row, "audio_seconds"),
+        # An earlier Huidu counted every request, and wrote none of what follows.
+        str(row.get("kind", RequestKind.RECOGNITION)),
+        _text(row, "peer"),
+        _number(row, "service_ms"),
+        _number(row, "upload_ms"),
+        _whole(row, "bytes_up"),
+        _whole(row, "bytes_down"),
+        _whole(row, "chars"),
+        _whole(row, "close_code"),
+        _text(row, "closed_by"),
+        _number(row, "first_message_ms"),
+        _whole(row, "frames_up"),
+        _whole(row, "frames_down"),
+        row.get("open") is True,
     )
+
+
+def _number(row: dict[str, Any], name: str) -> float | None:
+    found = row.get(name)
+    return None if found is None else float(found)
+
+
+def _whole(row: dict[str, Any], name: str) -> int | None:
+    found = row.get(name)
+    return None if found is None else int(found)
+
+
+def _text(row: dict[str, Any], name: str) -> str | None:
+    found = row.get(name)
+    return None if found is None else str(found)

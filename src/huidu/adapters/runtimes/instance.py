@@ -7,7 +7,10 @@ from pathlib import Path
 
 import httpx
 
+from huidu.adapters.runtimes.reach import reach
 from huidu.core.errors import InvalidError, UnavailableError
+from huidu.core.safety import Heard
+from huidu.ports import Reach
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _TIMEOUT_SECONDS = 60.0
@@ -41,24 +44,39 @@ class HttpInstance:
             return False
         return answer.status_code < 500
 
+    def reach(self, address: str) -> Reach:
+        """Whether anybody serves there, whatever it is; takes about two seconds at most and raises nothing."""
+        return reach(address, self._context)
+
     def transcribe(self, address: str, audio: Path, request_id: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> str:
-        headers = {"x-huidu-purpose": "golden", "x-request-id": request_id}
+        heard = self._ask(address, audio, request_id, "golden", timeout_seconds)
+        if heard.text is None:
+            raise UnavailableError(f"{address} gave no transcript of {audio.name}: {heard.detail}")
+        return heard.text
+
+    def hear(self, address: str, audio: Path, request_id: str) -> Heard:
+        return self._ask(address, audio, request_id, "probe", _TIMEOUT_SECONDS)
+
+    def _ask(self, address: str, audio: Path, request_id: str, purpose: str, timeout_seconds: float) -> Heard:
+        """What a version makes of one file; why it made no text of it is in the detail."""
+        status = None
         try:
             with audio.open("rb") as file:
                 answer = self._client.post(
                     f"{_base(address)}/v1/audio/transcriptions",
                     files={"file": (audio.name, file)},
-                    data={"model": "golden", "response_format": "json"},
-                    headers=headers,
+                    data={"model": purpose, "response_format": "json"},
+                    headers={"x-huidu-purpose": purpose, "x-request-id": request_id},
                     timeout=timeout_seconds,
                 )
+            status = answer.status_code
             answer.raise_for_status()
             text = answer.json()["text"]
         except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
-            raise UnavailableError(f"{address} gave no transcript of {audio.name}: {error}") from error
+            return Heard(None, status, str(error) or type(error).__name__)
         if not isinstance(text, str):
-            raise UnavailableError(f"{address} gave no transcript of {audio.name}: its text is {type(text).__name__}")
-        return text
+            return Heard(None, status, f"its text is {type(text).__name__}")
+        return Heard(text, status)
 
     def fingerprint(self, address: str) -> str | None:
         """What an instance of Huidu says it decodes with; None for a service of another make."""

@@ -25,7 +25,7 @@ from huidu.core.errors import InvalidError, UnavailableError
 FILE_NAME = "history.db"
 # The newest migration. Instances write it into a fresh database without importing Alembic; a test holds it to
 # what lies in `migrations/versions`.
-HEAD = "0001"
+HEAD = "0002"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_S = 5.0
@@ -74,6 +74,9 @@ def store_errors() -> Iterator[None]:
     """Turns what the database reports into `UnavailableError`, keeping its own words."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        # SQLite's words about what is damaged quote it, and the driver takes them for UTF-8.
+        raise UnavailableError("the store cannot do it now: its tables are described by what is no text") from error
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         said = str(cause).splitlines()[0] if str(cause) else type(cause).__name__

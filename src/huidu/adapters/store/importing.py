@@ -11,7 +11,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from huidu.adapters.store.database import writing
 from huidu.adapters.store.history import text_of
 from huidu.adapters.store.schema import recognition_history as table
 from huidu.core.errors import InvalidError, UnavailableError
+from huidu.core.testset import shown
 from huidu.core.version import version_in_filename
 
 DEFAULT_VERSION = "imported"
@@ -57,7 +58,7 @@ _WAL_VERSION = 2
 class RefusedRow:
     """A row of the source that was not taken, by its id there."""
 
-    row: Any
+    row: int | str
     why: str
 
 
@@ -118,7 +119,7 @@ class _Making:
         created = text_of(parsed_time(given.get("created_time")))
         version = self.version_of(filename)
         if not _VERSION_NAME.fullmatch(version):
-            raise ValueError(f"version {version!r} of the file name is no name of letters, digits and . _ -")
+            raise ValueError(f"version {version!r} of the file name; accepted: letters, digits and . _ -")
         digest, seconds = self._audio(path)
         identity = json.dumps([created, filename, texts["raw_text"], row_id], default=repr)
         return {
@@ -186,7 +187,7 @@ def _text(name: str, given: object) -> str | None:
         return given
     if isinstance(given, (int, float)):
         return str(given)
-    raise ValueError(f"{name} is no UTF-8 text")
+    raise ValueError(f"{name} is no UTF-8 text; accepted: text or a number")
 
 
 def _flag(given: object) -> bool:
@@ -197,17 +198,64 @@ def _rows(file: Path, refused: list[RefusedRow], making: _Making) -> Iterator[di
     """Our rows, one by one; those that cannot be taken are added to `refused`."""
     with _opened(file) as source:
         columns = _columns(source, file)
-        names = ", ".join(f'"{name}"' for name in columns.values())
-        cursor = source.execute(f"SELECT {names} FROM recognition_history")
-        for values in cursor:
+        for values in _stored(source, columns.values(), refused):
             given = dict(zip(columns, values, strict=True))
             row_id = given.pop("id")
             try:
                 made = making.row(row_id, given)
             except ValueError as error:
-                refused.append(RefusedRow(row_id, str(error)))
+                refused.append(RefusedRow(row_id if isinstance(row_id, int) else shown(str(row_id)), str(error)))
             else:
                 yield made
+
+
+def _stored(source: sqlite3.Connection, columns: Collection[str], refused: list[RefusedRow]) -> Iterator[Any]:
+    """The source's rows; SQLite stops at one that it cannot read, which is added to `refused`, and read on behind."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    if not _has_row_ids(source):
+        yield from source.execute(f"SELECT {names} FROM recognition_history")
+        return
+    query, last = f"SELECT {names}, _rowid_ FROM recognition_history", -1 << 63
+    while True:
+        try:
+            for values in source.execute(f"{query} WHERE _rowid_ > {last}"):
+                last = values[-1]
+                yield values[:-1]
+            return
+        except sqlite3.DatabaseError as error:
+            following = _following(source, last) if _is_damage(error) else None
+            if following is None:
+                raise
+            last = following
+        # The driver reads one row ahead: what it stopped at may be the row behind this one.
+        try:
+            for values in source.execute(f"{query} WHERE _rowid_ = {last}"):
+                yield values[:-1]
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            refused.append(RefusedRow(last, f"it is damaged ({error}); accepted: a whole row"))
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT
+
+
+def _following(source: sqlite3.Connection, last: int) -> int | None:
+    """The row id that follows `last`; None where there is none. Reads no row."""
+    found: int | None = source.execute(
+        f"SELECT min(_rowid_) FROM recognition_history WHERE _rowid_ > {last}"
+    ).fetchone()[0]
+    return found if found is not None and found > last else None
+
+
+def _has_row_ids(source: sqlite3.Connection) -> bool:
+    """Views and tables made WITHOUT ROWID have none."""
+    try:
+        source.execute("SELECT _rowid_ FROM recognition_history LIMIT 0")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 def _columns(source: sqlite3.Connection, file: Path) -> dict[str, str]:
@@ -244,12 +292,15 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
         if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise UnavailableError(f"{file} is locked by another program; accepted: once that has let it go") from error
         raise _unreadable(file, error) from error
+    except UnicodeDecodeError as error:
+        # SQLite's words about what is damaged quote it, and the driver takes them for UTF-8.
+        raise _unreadable(file, "its table is described by what is no UTF-8 text") from error
     except (sqlite3.Error, OSError) as error:
         raise _unreadable(file, error) from error
 
 
-def _unreadable(file: Path, error: Exception) -> InvalidError:
-    said = " ".join(str(error).split())
+def _unreadable(file: Path, error: object) -> InvalidError:
+    said = "".join(each if each.isprintable() else shown(each) for each in " ".join(str(error).split()))
     return InvalidError(f"{file} cannot be read ({said}); accepted: a whole SQLite database")
 
 

@@ -278,6 +278,56 @@ def test_a_large_source_is_taken_in_bounded_memory(engine: Engine, tmp_path: Pat
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 80_000
 
 
+TYPED = OLD.replace("created_time", "created_time TEXT").replace("raw_text", "raw_text TEXT COLLATE NOCASE")
+
+
+@pytest.mark.parametrize("create", [OLD, f"{TYPED} WITHOUT ROWID"], ids=["row ids", "without row ids"])
+def test_a_flipped_byte_anywhere_gives_a_summary_or_a_refusal_of_one_line(
+    engine: Engine, tmp_path: Path, create: str
+) -> None:
+    content, file = older(tmp_path / "whole.db", create=create).read_bytes(), tmp_path / "old.db"
+    for at in (at for at, byte in enumerate(content) if byte):
+        file.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        try:
+            found = take(engine, file)
+        except InvalidError as error:
+            lines = [str(error)]
+        else:
+            lines = [f"{row.row} {row.why}" for row in found.refused]
+        assert all(line.isprintable() and "accepted" in line for line in lines), (at, lines)
+
+
+def test_a_damaged_row_does_not_lose_the_others(engine: Engine, tmp_path: Path) -> None:
+    rows = [(number, 1e9 + number, f"<{number}>.wav", None, "text", *[None] * 4) for number in range(1, 501)]
+    file = older(tmp_path / "old.db", rows)
+    content = bytearray(file.read_bytes())
+    for number in (1, 7, 8, 250, 500):
+        # The row's head says how long it is itself: now longer than the row.
+        at = content.index(f"<{number}>.wav".encode())
+        head = content.rindex(b"\x0a\x00\x07", 0, at)
+        content[head] = 0x7F
+    file.write_bytes(content)
+    found = take(engine, file)
+    assert [row.row for row in found.refused] == [1, 7, 8, 250, 500]
+    assert found.imported == 495
+
+
+def test_a_name_that_is_no_text_is_refused_in_a_line(engine: Engine, tmp_path: Path) -> None:
+    content = older(tmp_path / "old.db").read_bytes()
+    for name in (b"recognition_history", b"created_time", b"CREATE TABLE", b"itn_enabled"):
+        for at in (content.index(name), content.rindex(name)):
+            (tmp_path / "bad.db").write_bytes(content[:at] + b"\xff" + content[at + 1 :])
+            with suppress(InvalidError):  # a name that we do not need may be anything
+                take(engine, tmp_path / "bad.db")
+
+
+def test_the_id_of_a_refused_row_is_told_in_a_line(engine: Engine, tmp_path: Path) -> None:
+    create = "CREATE TABLE recognition_history (id, created_time, raw_text)"
+    ids: list[Any] = ["a\x1b[2J\nb", b"\xff", None, 1.5, 3]
+    found = take(engine, older(tmp_path / "old.db", [(each, "never", "x") for each in ids], create))
+    assert [row.row for row in found.refused] == ["a\\x1b[2J\\nb", "b'\\xff'", "None", "1.5", 3]
+
+
 @given(st.binary(max_size=200), st.integers(0, 8191), st.integers(0, 3))
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damage_anywhere_gives_a_summary_or_a_refusal(

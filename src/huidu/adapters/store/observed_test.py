@@ -1,6 +1,6 @@
 import resource
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from huidu.adapters.store.database import open_database
+from huidu.adapters.store.database import FILE_NAME, open_database
 from huidu.adapters.store.history import SqlHistory
 from huidu.adapters.store.observed import ObservedRow, observed, open_existing, versions_between
 from huidu.adapters.store.schema import recognition_history as table
-from huidu.core.errors import InvalidError
+from huidu.core.errors import HuiduError, InvalidError
 from huidu.ports import Recognition
 
 NOW = 1_795_335_022.0
@@ -41,9 +41,16 @@ ROW = Recognition(
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = open_database(tmp_path / "data", migrate=False)
-    yield opened
-    opened.dispose()
+    with closing_engine(open_database(tmp_path / "data", migrate=False)) as opened:
+        yield opened
+
+
+@contextmanager
+def closing_engine(opened: Engine) -> Iterator[Engine]:
+    try:
+        yield opened
+    finally:
+        opened.dispose()
 
 
 def store(engine: Engine, **changes: Any) -> int:
@@ -168,3 +175,26 @@ def test_many_rows_are_read_in_bounded_memory_and_reading_can_stop(engine: Engin
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000
     with closing(observed(engine, 0.0, NOW + 1)) as rows:
         assert next(rows).version == "v1"
+
+
+def test_a_flipped_byte_in_a_history_is_told_in_one_line_or_not_seen(engine: Engine, tmp_path: Path) -> None:
+    store(engine)
+    engine.dispose()  # the last to close it brings all into the one file
+    content, copy = (tmp_path / "data" / FILE_NAME).read_bytes(), tmp_path / "copy"
+    copy.mkdir()
+    said = []
+    # Of its many pages: the first with the schema's words, and the one of the rows.
+    row, page = content.index(b"call.wav"), 4096
+    for at in (*range(0, page, 11), *range(row // page * page, (row // page + 1) * page)):
+        if not content[at]:
+            continue
+        for file in copy.iterdir():
+            file.unlink()
+        (copy / FILE_NAME).write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        try:
+            with closing_engine(open_existing(copy)) as opened:
+                found(opened)
+        except HuiduError as error:
+            said.append(str(error))
+    assert said
+    assert not any("\n" in each for each in said)

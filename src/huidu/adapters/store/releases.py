@@ -1,6 +1,7 @@
 """Releases, their events and their evidence in SQL."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
@@ -8,13 +9,13 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from huidu.adapters.store.database import reading, writing
 from huidu.adapters.store.schema import evidence, peak_memory, release_events, releases, state
-from huidu.core.errors import NotFoundError
+from huidu.core.errors import NotFoundError, TakenOverError, UnavailableError
 from huidu.core.evidence import Kind, Row
 from huidu.core.record import Record, Watch, fleet_from_json, fleet_to_json, release_from_json, release_to_json
 from huidu.core.release import Fleet
 from huidu.ports import Stored
 
-_FLEET, _CHECKPOINT = "fleet", "log_checkpoint"
+_FLEET, _CHECKPOINT, _WRITER = "fleet", "log_checkpoint", "writer"
 _PART_ROWS = 500
 
 
@@ -23,6 +24,37 @@ class SqlStore:
 
     def __init__(self, engine: Engine):
         self._engine = engine
+        # The number under which this one writes: whoever claims the store raises it.
+        self._writer: int | None = None
+
+    def claim(self) -> None:
+        with writing(self._engine) as connection:
+            number = _writer(connection) + 1
+            _put_state(connection, _WRITER, {"number": number})
+        self._writer = number
+
+    def confirm(self) -> None:
+        if self._writer is None:
+            return
+        try:
+            with reading(self._engine) as connection:
+                found = _writer(connection)
+        except UnavailableError:
+            return
+        self._refuse_other(found)
+
+    def _refuse_other(self, found: int) -> None:
+        if found != self._writer:
+            raise TakenOverError("another control has taken over the store; accepted: one control at a time")
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction of the one that writes."""
+        if self._writer is None:
+            self.claim()
+        with writing(self._engine) as connection:
+            self._refuse_other(_writer(connection))
+            yield connection
 
     def load(self) -> Stored | None:
         with reading(self._engine) as connection:
@@ -32,11 +64,12 @@ class SqlStore:
             release, watch = None, Watch()
             if found["running"] is not None:
                 query = select(releases.c.state).where(releases.c.id == found["running"])
-                release, watch = release_from_json(connection.execute(query).scalar_one())
+                stored = connection.execute(query).scalar_one()
+                release, watch = release_from_json(_with_overrides(connection, found["running"], stored))
             return Stored(fleet_from_json(found, release), watch, _state(connection, _CHECKPOINT))
 
     def record(self, fleet: Fleet, record: Record) -> None:
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             _put_state(connection, _FLEET, fleet_to_json(fleet))
             if record.checkpoint is not None:
                 _put_state(connection, _CHECKPOINT, record.checkpoint)
@@ -66,18 +99,26 @@ class SqlStore:
     def releases(self) -> list[dict[str, Any]]:
         listed = [column for column in releases.c if column.name != "state"]
         with reading(self._engine) as connection:
-            found = connection.execute(select(*listed).order_by(releases.c.id.desc())).mappings().all()
-        return [dict(row) for row in found]
+            rows = connection.execute(select(*listed).order_by(releases.c.id.desc())).mappings().all()
+            backs = _put_backs(connection)
+        found = [{**row, "put_back": [back for at, back in backs if at == row["id"]]} for row in rows]
+        unreleased = [back for at, back in backs if at == 0]
+        if unreleased:
+            nothing = {column.name: None for column in listed}
+            first = {"id": 0, "version": unreleased[0]["from"], "started_at": unreleased[0]["time"]}
+            found.append({**nothing, **first, "put_back": unreleased})
+        return found
 
     def release(self, release: int) -> dict[str, Any]:
         events = select(release_events).where(release_events.c.release_id == release).order_by(release_events.c.id)
         with reading(self._engine) as connection:
             row = connection.execute(select(releases).where(releases.c.id == release)).mappings().one_or_none()
             listed = connection.execute(events).mappings().all()
+            backs = _put_backs(connection)
         if row is None:
             raise NotFoundError(f"release {release} does not exist; accepted: one that `huidu release list` names")
         shown = [{name: event[name] for name in ("time", "kind", "payload")} for event in listed]
-        return {**dict(row), "events": shown}
+        return {**row, "events": shown, "put_back": [back for at, back in backs if at == release]}
 
     def peak_memory_bytes(self, version: str) -> int | None:
         query = select(peak_memory.c.rss_bytes).where(peak_memory.c.version == version)
@@ -85,7 +126,7 @@ class SqlStore:
             return connection.execute(query).scalar_one_or_none()
 
     def raise_peak_memory(self, peaks: dict[str, int], now: float) -> None:
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             for version, rss_bytes in peaks.items():
                 row = upsert(peak_memory).values(version=version, rss_bytes=rss_bytes, measured_at=now)
                 higher = func.max(peak_memory.c.rss_bytes, row.excluded.rss_bytes)
@@ -95,6 +136,52 @@ class SqlStore:
 
 def _state(connection: Connection, name: str) -> Any:
     return connection.execute(select(state.c.value).where(state.c.name == name)).scalar_one_or_none()
+
+
+def _writer(connection: Connection) -> int:
+    """The number of the one that writes; 0 before the first."""
+    found = _state(connection, _WRITER)
+    return int(found["number"]) if found is not None else 0
+
+
+def _with_overrides(connection: Connection, release: int, stored: dict[str, Any]) -> dict[str, Any]:
+    """A release stored before it held the stages that people passed: its record names them."""
+    if "overrides" in stored:
+        return stored
+    asked = (release_events.c.release_id == release) & (release_events.c.kind == "promote_asked")
+    query = select(release_events.c.payload).where(asked).order_by(release_events.c.id)
+    overrides = [
+        {"stage": payload["from"], "by": payload["by"], "reason": payload["reason"]}
+        for payload in connection.execute(query).scalars()
+    ]
+    return {**stored, "overrides": overrides}
+
+
+def _put_backs(connection: Connection) -> list[tuple[int, dict[str, Any]]]:
+    """Roll backs after a promotion, the oldest first, each with the release in whose record it is to be shown."""
+    query = select(release_events).where(release_events.c.kind == "put_back").order_by(release_events.c.id)
+    events = connection.execute(query).mappings().all()
+    return [_put_back(connection, event["release_id"], event["time"], event["payload"]) for event in events]
+
+
+def _put_back(connection: Connection, at: int, time: float, payload: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    left = payload.get("from")
+    promoted = select(releases.c.id, releases.c.version).where(
+        releases.c.outcome == "promoted", releases.c.ended_at <= time
+    )
+    # Old records of roll backs without control do not say from where: what was promoted last was left.
+    promoted = promoted if left is None else promoted.where(releases.c.version == left)
+    undone = connection.execute(promoted.order_by(releases.c.id.desc()).limit(1)).one_or_none()
+    shown = {
+        "release": undone.id if undone else None,
+        "time": time,
+        "from": left or (undone.version if undone else None),
+        "to": payload["to"],
+        "by": payload.get("by"),
+        "reason": payload.get("reason", ""),
+        "without_control": "fence" in payload,
+    }
+    return (undone.id if undone else at), shown
 
 
 def _put_state(connection: Connection, name: str, value: dict[str, Any]) -> None:

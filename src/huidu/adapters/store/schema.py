@@ -56,13 +56,45 @@ recognition_history = Table(
     Column("status", String(16), nullable=False),
     Column("error", Text),
     Column("deleted_at", String(23)),
-    # Who asked: live users, the golden set, or warming up. Only live rows are anybody's recognition.
+    # Who asked: live users, the golden set, a probe, or warming up. Only live rows are anybody's recognition.
     Column("purpose", String(16), nullable=False),
     # The audience rule by which the gateway chose the version; evidence takes only `share` and `rest`.
     Column("rule", String(16)),
     UniqueConstraint("request_id", "attempt", name="uq_request_attempt"),
     Index("ix_history_created", "created_time"),
     Index("ix_history_release", "release_id", "corrected_at"),
+)
+
+# What instances say of their sockets, at the end of each and while it is open. Append only; old rows are deleted.
+socket_reports = Table(
+    "socket_reports",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("request_id", String(64), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("ended", Boolean, nullable=False),
+    Column("time", Float, nullable=False),
+    Column("opened_at", Float, nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("release_id", Integer),
+    Column("rule", String(16)),
+    Column("unit", String(16)),
+    Column("peer", String(16)),
+    Column("share_bp", Integer),
+    Column("close_code", Integer),
+    Column("closed_by", String(16)),
+    Column("first_message_ms", Float),
+    Column("frames_up", Integer, nullable=False),
+    Column("frames_down", Integer, nullable=False),
+    Column("bytes_up", BigInteger, nullable=False),
+    Column("bytes_down", BigInteger, nullable=False),
+    Column("audio_seconds", Float, nullable=False),
+    Column("mute_speech_seconds", Float, nullable=False),
+    # A gateway that falls back asks two versions under one request id, and both may have opened a socket.
+    UniqueConstraint("request_id", "version", "number", name="uq_socket_report"),
+    Index("ix_socket_reports_time", "time"),
+    # Readers ask for what came after an id: those of deleted rows must not come again.
+    sqlite_autoincrement=True,
 )
 
 releases = Table(

@@ -39,9 +39,12 @@ def read_corrected(path: Path, found: Found) -> None:
                 found.refuse(where, "the corrected text or the speaker is no UTF-8 text; accepted: text")
             else:
                 found.drafts.append(Draft(where, str(row_id), audio, text, speaker))
-    except sqlite3.Error as error:
-        said = " ".join(str(error).split())
-        raise InvalidError(f"{quoted(path)} cannot be read ({said}); accepted: a history database") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        # SQLite's words about what is damaged quote it, and the driver takes them for UTF-8.
+        said = (
+            " ".join(str(error).split()) if isinstance(error, sqlite3.Error) else "its table's names are no UTF-8 text"
+        )
+        raise InvalidError(f"{quoted(path)} cannot be read ({quoted(said)}); accepted: a history database") from error
     if gone:
         found.warn(path, f"{gone} corrected records are left out: their audio is not there")
 

@@ -421,6 +421,21 @@ def test_databases_of_something_else_and_damaged_ones_are_refused(tmp_path: Path
         assert "\n" not in str(caught.value)
 
 
+def test_a_flipped_byte_anywhere_in_a_database_leaves_a_set_or_is_refused(tmp_path: Path) -> None:
+    content, path = history(tmp_path, NOBODY).read_bytes(), tmp_path / "flipped.db"
+    said: list[str] = []
+    for at in (at for at, byte in enumerate(content) if byte):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        try:
+            read_test_set(path)
+        except SetError as error:
+            said += map(str, error.problems)
+        except InvalidError as error:
+            said.append(str(error))
+    assert said
+    assert all(each.isprintable() for each in said)
+
+
 NAMES = ["set.tsv", "set.jsonl", "set.trn", "set.stm", "set.db", "set"]
 HEADS = [
     b"",

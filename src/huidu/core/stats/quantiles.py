@@ -4,11 +4,17 @@ Let t be stable's quantile. "The candidate is m times as slow" means that it exc
 t, so the shares of requests above m t and above t are compared as ratios over clusters. Stable's share
 enters with its own spread, and that is where the uncertainty of t goes: to first order both arms' shares move
 together with t. Whatever m t cuts through inside a cell is given to the side that proves less.
+
+Long audio takes longer than short audio, so each band of length has its own t, and the shares are added up over the
+bands. Stable's are weighted as the candidate's requests are spread over the bands (direct standardisation: Fleiss,
+Levin and Paik 2003, Statistical Methods for Rates and Proportions, 19.2): a version is not slow because it got the
+longer audio.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import exp, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +31,19 @@ def quantile_cell(counts: Counts, q: float) -> int:
     return int(np.searchsorted(np.cumsum(counts), q * counts.sum(), side="left"))
 
 
+# A quantile of fewer than these says little, and would weigh much.
+_LEAST_OF_STABLE = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Slowness:
-    """Histograms of both arms, of shape (clusters, cells); `edges` are the cells' lower edges, rising.
+    """Histograms of both arms, candidate's and stable's, by band; each of shape (clusters, cells).
 
-    The last cell holds all that has no upper bound. Both arms must have counts.
+    `edges` are the cells' lower edges, rising; the last cell holds all that has no upper bound. Every band must
+    have counts on both sides.
     """
 
-    candidate: Counts
-    stable: Counts
+    bands: tuple[tuple[Counts, Counts], ...]
     edges: tuple[float, ...]
     q: float
 
@@ -48,16 +58,27 @@ class Slowness:
         return compared is not None and compared.within(0.0, level)
 
     def _above(self, cell_of: Callable[[float], int]) -> MeanDifference | None:
-        cell = quantile_cell(self.stable.sum(axis=0), self.q)
-        there = max(0, cell_of(self.edges[cell]))
-        mine = ratio(self.candidate[:, there:].sum(axis=1), self.candidate.sum(axis=1))
-        return difference(mine, ratio(self.stable[:, cell:].sum(axis=1), self.stable.sum(axis=1)))
+        clusters = len(self.bands[0][0])
+        mine, mine_all, theirs, theirs_all = (np.zeros(clusters) for _ in range(4))
+        for candidate, stable in self.bands:
+            cell = quantile_cell(stable.sum(axis=0), self.q)
+            there = max(0, cell_of(self.edges[cell]))
+            mine += candidate[:, there:].sum(axis=1)
+            mine_all += candidate.sum(axis=1)
+            weight = candidate.sum() / stable.sum()
+            theirs += weight * stable[:, cell:].sum(axis=1)
+            theirs_all += weight * stable.sum(axis=1)
+        return difference(ratio(mine, mine_all), ratio(theirs, theirs_all))
 
     @property
     def estimate(self) -> float:
-        """The ratio of both quantiles, to the width of a cell."""
-        mine = self.edges[quantile_cell(self.candidate.sum(axis=0), self.q)]
-        return mine / self.edges[quantile_cell(self.stable.sum(axis=0), self.q)]
+        """The ratio of both quantiles, to the width of a cell: over bands the geometric mean by their requests."""
+        total, weighted = 0, 0.0
+        for candidate, stable in self.bands:
+            count = int(candidate.sum())
+            mine, theirs = (self.edges[quantile_cell(arm.sum(axis=0), self.q)] for arm in (candidate, stable))
+            total, weighted = total + count, weighted + count * log(mine / theirs)
+        return exp(weighted / total)
 
     def interval(self, level: float) -> tuple[float | None, float | None]:
         """Bounds on the ratio at level/2 each: the largest proven exceeded, the smallest proven kept, if any."""
@@ -66,6 +87,11 @@ class Slowness:
         not_exceeded = _first(lambda k: not self.worse(step**k, level / 2))
         lower = step ** (not_exceeded - 1) if not_exceeded is not None and not_exceeded > -_CELL_RANGE else None
         return lower, step**kept if kept is not None else None
+
+
+def comparable(candidate: Counts, stable: Counts) -> bool:
+    """Whether a band has enough on both sides to be compared."""
+    return bool(candidate.any()) and int(stable.sum()) >= _LEAST_OF_STABLE
 
 
 def _first(holds: Callable[[int], bool]) -> int | None:

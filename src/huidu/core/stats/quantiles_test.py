@@ -22,12 +22,12 @@ def test_the_quantile_lies_in_its_cell() -> None:
 
 
 def test_twice_as_slow_is_proven_worse_and_as_fast_is_proven_within() -> None:
-    assert Slowness(histogram(2.0, 1), histogram(1.0, 2), EDGES, 0.95).worse(1.2, 1e-4)
-    assert Slowness(histogram(1.0, 1), histogram(1.0, 2), EDGES, 0.95).within(1.5, 1e-4)
+    assert Slowness(((histogram(2.0, 1), histogram(1.0, 2)),), EDGES, 0.95).worse(1.2, 1e-4)
+    assert Slowness(((histogram(1.0, 1), histogram(1.0, 2)),), EDGES, 0.95).within(1.5, 1e-4)
 
 
 def test_the_interval_holds_the_truth_and_its_ends_agree_with_the_tests() -> None:
-    slowness = Slowness(histogram(1.4, 3), histogram(1.0, 4), EDGES, 0.95)
+    slowness = Slowness(((histogram(1.4, 3), histogram(1.0, 4)),), EDGES, 0.95)
     lower, upper = slowness.interval(0.05)
     assert lower is not None
     assert upper is not None
@@ -40,20 +40,20 @@ def test_the_interval_holds_the_truth_and_its_ends_agree_with_the_tests() -> Non
 def test_failures_are_slower_than_anything() -> None:
     failing = histogram(1.0, 1)
     failing[:, -1] += 40
-    slowness = Slowness(failing, histogram(1.0, 2), EDGES, 0.95)
+    slowness = Slowness(((failing, histogram(1.0, 2)),), EDGES, 0.95)
     assert slowness.worse(3.0, 1e-4)
     assert slowness.interval(0.05)[1] is None
 
 
 def test_at_the_margin_the_candidate_is_seldom_condemned_or_certified() -> None:
     pairs = [(histogram(1.5, 2 * seed, 1000), histogram(1.0, 2 * seed + 1, 1000)) for seed in range(200)]
-    found = [Slowness(ours, theirs, EDGES, 0.95) for ours, theirs in pairs]
+    found = [Slowness(((ours, theirs),), EDGES, 0.95) for ours, theirs in pairs]
     for wrong in (sum(s.worse(1.5, 0.05) for s in found), sum(s.within(1.5, 0.05) for s in found)):
         assert wrong <= 21  # 99.9 % bound of a binomial of 200 at 5 %
 
 
 @pytest.mark.parametrize("ratio", [0.001, 1000.0])
 def test_ratios_beyond_every_cell_are_answered(ratio: float) -> None:
-    slowness = Slowness(histogram(1.0, 1), histogram(1.0, 2), EDGES, 0.95)
+    slowness = Slowness(((histogram(1.0, 1), histogram(1.0, 2)),), EDGES, 0.95)
     assert slowness.worse(ratio, 0.01) == (ratio < 1)
     assert slowness.within(ratio, 0.01) == (ratio > 1)

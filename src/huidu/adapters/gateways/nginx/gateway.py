@@ -6,7 +6,6 @@ import os
 import resource
 import shutil
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from huidu.adapters.gateways.nginx import render
 from huidu.adapters.gateways.nginx.binary import Nginx, authorities, check, find_nginx, find_nginx_with_lua
 from huidu.adapters.gateways.nginx.names import Names
 from huidu.adapters.gateways.nginx.state import host_port, location_suffix, state
-from huidu.adapters.gateways.nginx.static import static_configuration
 from huidu.adapters.gateways.nginx.swap import NginxFolder
 from huidu.adapters.gateways.place import Place
 from huidu.core.errors import UnavailableError
@@ -54,23 +52,11 @@ class NginxGateway(FileGateway):
         return ["/bin/sh", "-c", _START, "huidu-gateway", str(self.places.admin_socket), *nginx]
 
     def rendered(self, routes: Routes) -> dict[str, Any]:
-        """Without the Lua module: what an nginx can do by itself, to be put in place and reloaded by hand."""
-        nginx = find_nginx()
-        if not nginx.lua:
-            static = static_configuration(routes, self.place, time.time(), str(self.places.gateway_log))
-            return {"huidu.conf": static}
         upstreams = _by_https(routes.upstreams)
-        files = self._files(nginx, self._home, upstreams)
+        files = self._files(find_nginx(), self._home, upstreams)
         return {name: files[name] for name in ("nginx.conf", "huidu.conf")} | {
             "state.json": _masked(self._document(routes))
         }
-
-    def hang_after_by(self) -> str | None:
-        """How this nginx gives up a candidate that hangs: "shutdown", or "timeout", which also cuts answers that pause.
-
-        None while it does not run.
-        """
-        return self._nginx_folder.status().get("hang_after_by")
 
     def _lay_out(self) -> None:
         known = self._folder.routes()

@@ -219,7 +219,7 @@ def started(gateway: NginxGateway, routes: Routes, port: int) -> "Iterator[subpr
     process = subprocess.Popen(gateway.command(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         until(lambda: accepts(port) or process.poll() is not None)
-        until(lambda: gateway.hang_after_by() is not None)
+        until(lambda: gateway.applied(1, 0.0))
         yield process
     finally:
         process.terminate()

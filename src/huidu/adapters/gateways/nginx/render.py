@@ -43,8 +43,8 @@ def lua_files() -> dict[str, str]:
     """The Lua sources by name, beside one another."""
     listed = files(__package__).joinpath("lua").iterdir()
     sources = {entry.name: entry.read_text() for entry in listed if entry.name.endswith(".lua")}
-    policy = [policy_source(), sources.pop("tuned.lua"), "\nreturn { compile = compile, decide = decide }\n"]
-    return sources | {"policy.lua": "".join(policy)}
+    offered = ", ".join(f"{name} = {name}" for name in ("compile", "decide", "request_kind", "hang_after"))
+    return sources | {"policy.lua": f"{policy_source()}\nreturn {{ {offered} }}\n"}
 
 
 def nginx_conf(layout: Layout, process: Process) -> str:
@@ -99,21 +99,35 @@ map $sent_http_x_audio_seconds $huidu_audio_seconds {{
     "" null;
     "~^(0|[1-9][0-9]{{0,8}})(\\.[0-9]{{1,9}})?$" $sent_http_x_audio_seconds;
 }}
-# A client that was gone before there was a status.
-map $status $huidu_status {{ default $status; 000 499; }}
+map $sent_http_x_huidu_chars $huidu_chars {{
+    default null;
+    "" null;
+    "~^(0|[1-9][0-9]{{0,8}})$" $sent_http_x_huidu_chars;
+}}
+# Seconds to the beginning of the answer of the last try; there is none of a socket.
+map $huidu_socket$upstream_header_time $huidu_service_ms {{
+    default null;
+    "-" null;
+    "~^([^s]*[ ,:])?([0-9]+\\.[0-9]+)$" $2e3;
+}}
+# A client that was gone before there was a status; by HTTP/0.9 its place holds another number.
+map $status $huidu_status {{ default $status; 000 499; 009 499; }}
 map $huidu_log $huidu_unchosen {{ default ""; "" 1; }}
 log_format huidu escape=none
-    '$huidu_log"status":$huidu_status,"ms":${{request_time}}e3,"audio_seconds":$huidu_audio_seconds}}';
+    '$huidu_log"status":$huidu_status,"ms":${{request_time}}e3,"service_ms":$huidu_service_ms,'
+    '"bytes_down":$body_bytes_sent,"audio_seconds":$huidu_audio_seconds,"chars":$huidu_chars,'
+    # What happens on a socket after its upgrade is nothing that nginx sees.
+    '"close_code":null,"closed_by":null,"first_message_ms":null,"frames_up":null,"frames_down":null}}';
 log_format huidu_refused escape=json '{{"time":$msec,"status":"$status","request_bytes":$request_length}}';
 
-{_upstream("huidu_plain", "balance")}
-{_upstream("huidu_check", "balance_check")}
-{"".join(_upstream(f"huidu{location_suffix(up)}", "balance") for up in upstreams)}
+{_upstream("huidu_plain")}
+{"".join(_upstream(f"huidu{location_suffix(up)}") for up in upstreams)}
 server {{
 {listen(place)}
 {"    ssl_certificate_by_lua_block { huidu.certificate() }" if place.tls else ""}
 {_limits(place)}
-    access_log {quoted(layout.log)} huidu buffer=32k flush=200ms if=$huidu_log;
+    # Each line at once: one that is held back is lost with its worker, and was counted.
+    access_log {quoted(layout.log)} huidu if=$huidu_log;
 
 {_proxying(place.tls is not None)}
     # Our own answers, in one shape. 418 leads from the choice to another location.
@@ -131,6 +145,8 @@ server {{
     log_by_lua_block {{ huidu.ended() }}
 
     location / {{
+        set $huidu_attempt 1;
+        set $huidu_header_bytes $request_length;
         set_by_lua_block $huidu_generation {{ return huidu.route() }}
         if ($huidu_to) {{ return 418; }}
         proxy_pass http://huidu_plain;
@@ -152,8 +168,9 @@ server {{
         return 503 '{_error("unavailable", "no version can serve this now")}';
     }}
     location @variables {{
-        set $huidu_log ""; set $huidu_tags ""; set $huidu_cookie "";
-        set $huidu_to ""; set $huidu_back ""; set $huidu_host "";
+        set $huidu_to ""; set $huidu_back ""; set $huidu_host ""; set $huidu_cookie "";
+        set $huidu_rule ""; set $huidu_unit ""; set $huidu_release ""; set $huidu_peer ""; set $huidu_share_bp "";
+        set $huidu_log ""; set $huidu_socket "";
     }}
 }}
 
@@ -166,10 +183,6 @@ server {{
     location = /generation {{ content_by_lua_block {{ huidu.control.generation() }} }}
     location = /in-flight {{ content_by_lua_block {{ huidu.control.in_flight() }} }}
     location = /status {{ content_by_lua_block {{ huidu.control.status() }} }}
-    location = /check {{
-        header_filter_by_lua_block {{ huidu.checked() }}
-        proxy_pass http://huidu_check/generation;
-    }}
     location / {{ return 404; }}
 }}
 """
@@ -189,11 +202,11 @@ def _fixed(place: Place, layout: Layout, upstreams: Sequence[Upstream], alone: b
     return "".join(f"        {name} = {value},\n" for name, value in entries.items())
 
 
-def _upstream(name: str, balance: str) -> str:
+def _upstream(name: str) -> str:
     # Kept connections end before the 75 s after which instances end them.
     return f"""upstream {name} {{
     server 0.0.0.1;
-    balancer_by_lua_block {{ huidu.{balance}() }}
+    balancer_by_lua_block {{ huidu.balance() }}
     keepalive 256;
     keepalive_requests 1000000;
     keepalive_timeout 30s;
@@ -237,8 +250,14 @@ def _proxying(tls: bool) -> str:
     proxy_set_header Connection $huidu_connection;
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
     proxy_set_header X-Forwarded-Proto {"https" if tls else "http"};
-    # The id, and behind it our other headers (tags in lua/route.lua).
-    proxy_set_header X-Request-Id $huidu_tags;
+    # Those without a value are not sent.
+    proxy_set_header X-Request-Id $request_id;
+    proxy_set_header x-huidu-rule $huidu_rule;
+    proxy_set_header x-huidu-unit $huidu_unit;
+    proxy_set_header x-huidu-attempt $huidu_attempt;
+    proxy_set_header x-huidu-release $huidu_release;
+    proxy_set_header x-huidu-peer $huidu_peer;
+    proxy_set_header x-huidu-share-bp $huidu_share_bp;
     proxy_hide_header x-huidu-generation;
     proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
     {_answer_headers()}
@@ -251,7 +270,7 @@ def _proxying(tls: bool) -> str:
     proxy_redirect off;
     proxy_socket_keepalive on;
     proxy_connect_timeout 5s;
-    # A socket may be silent for hours. A candidate that hangs is found otherwise (lua/hang.lua).
+    # A socket may be silent for hours. A candidate that hangs is given up sooner (lua/balance.lua).
     proxy_read_timeout 24h;
     proxy_send_timeout 5m;
     # A kept connection that breaks is tried again on a new one, and the stable version on one more address.
@@ -265,7 +284,6 @@ def _answer_headers() -> str:
 def _locations(suffix: str, upstream: str, more: str) -> str:
     """Where one kind of upstream serves as the candidate, and as the stable version."""
     return f"""    location @candidate{suffix} {{
-        header_filter_by_lua_block {{ huidu.begun() }}
         proxy_intercept_errors on;
         error_page 502 503 504 = $huidu_back;
         proxy_connect_timeout 1s;
@@ -293,7 +311,7 @@ def _tls_locations(upstream: Upstream, layout: Layout) -> str:
 
 def _refusal(layout: Layout) -> str:
     return f"""
-        access_log {quoted(layout.log)} huidu buffer=32k flush=200ms if=$huidu_log;
+        access_log {quoted(layout.log)} huidu if=$huidu_log;
         access_log {quoted(layout.refused_log)} huidu_refused if=$huidu_unchosen;"""
 
 

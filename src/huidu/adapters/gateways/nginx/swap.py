@@ -55,8 +55,7 @@ class NginxFolder(SwapFolder):
     def status(self) -> dict[str, Any]:
         """What nginx says of itself; empty when it does not answer.
 
-        `master` is its process, `mark` names the configuration it reads, `hang_after_by` says how a candidate that
-        hangs is given up: "shutdown", or "timeout" where this build of nginx allows no better.
+        `master` is its process, `mark` names the configuration it reads, `lines` were put into the log in `life`.
         """
         text = ask_socket(self.places.admin_socket, "GET", "/status")
         found: dict[str, Any] = json.loads(text) if text else {}

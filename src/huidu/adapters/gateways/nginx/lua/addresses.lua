@@ -1,13 +1,5 @@
 -- The addresses of a version: who is next, and whom to leave out for a while.
 
-local ffi = require("ffi")
-local C = ffi.C
-local new, cast, copy, text_of = ffi.new, ffi.cast, ffi.copy, ffi.string
-ffi.cdef([[
-  int inet_pton(int family, const char *text, void *packed);
-]])
-
-local AF_INET, AF_INET6 = 2, 10
 local LEAVE_OUT_SECONDS = 5
 
 local addresses = {}
@@ -16,33 +8,18 @@ local failed_until = {}
 -- What the probing worker found not to answer, by key.
 local down, down_text = {}, ""
 
--- The first bytes of the socket address: family, port, and for IPv6 the flow, then the address.
-local function socket_name(ip, port)
-  local plain = ip:match("^%[(.*)%]$") or ip
-  local family = plain:find(":", 1, true) and AF_INET6 or AF_INET
-  local name = new("uint8_t[24]")
-  cast("uint16_t *", name)[0] = family
-  name[2], name[3] = math.floor(port / 256), port % 256
-  local at, length = 4, 8
-  if family == AF_INET6 then at, length = 8, 24 end
-  if C.inet_pton(family, plain, name + at) ~= 1 then error("no address: " .. ip) end
-  return text_of(name, length)
-end
-
 function addresses.compile(upstream)
   for _, each in ipairs(upstream.addresses) do
     each.key = each.ip .. ":" .. string.format("%d", each.port)
-    each.socket_name = socket_name(each.ip, each.port)
   end
   upstream.turn = 0
   upstream.only = #upstream.addresses == 1 and upstream.addresses[1] or nil
 end
 
--- The next address in turn that is not left out; when all are, the next in turn.
+-- The next address in turn that is not left out; when all are, the next in turn. There is one.
 function addresses.next(upstream, now)
   local listed = upstream.addresses
   local n = #listed
-  if n == 0 then return nil end
   for _ = 1, n do
     upstream.turn = upstream.turn % n + 1
     local each = listed[upstream.turn]

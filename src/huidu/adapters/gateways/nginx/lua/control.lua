@@ -3,7 +3,7 @@
 local need, place = ...
 local cjson = require("cjson")
 local process = require("ngx.process")
-local states, counts, hang = need("state"), need("counts"), need("hang")
+local states, counts = need("state"), need("counts")
 local dict = ngx.shared.huidu
 
 local control = {}
@@ -45,13 +45,14 @@ function control.in_flight()
 end
 
 function control.status()
-  hang.refresh()
+  local lines, life = counts.written()
   ngx.say(cjson.encode({
     master = process.get_master_pid(),
     mark = place.mark,
-    hang_after_by = hang.known,
     left_out = dict:get("down") or "",
     fallbacks = counts.sum("fallbacks"),
+    lines = lines,
+    life = life,
   }))
 end
 

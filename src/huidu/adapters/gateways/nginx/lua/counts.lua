@@ -1,7 +1,8 @@
 -- Open requests by version, and requests that fell back: counted for each worker, so that one that was killed takes
--- its counts with it.
+-- its counts with it. Lines written to the log: counted for all workers together, so that none takes any with it.
 
 local ffi = require("ffi")
+local process = require("ngx.process")
 local C = ffi.C
 pcall(ffi.cdef, [[
   int kill(int pid, int signal);
@@ -10,6 +11,7 @@ pcall(ffi.cdef, [[
 local dict = ngx.shared.huidu_counts
 
 local ESRCH = 3
+local format = string.format
 
 local counts = {}
 local prefix = ""
@@ -44,11 +46,29 @@ end
 
 -- Forgets the counts of workers that are gone, and of one that had the number of this one.
 function counts.start()
-  local me = ngx.worker.pid()
+  local me, gone = ngx.worker.pid(), false
   prefix = me .. " "
   each(function(key, pid)
-    if pid == me or not lives(pid) then dict:delete(key) end
+    if pid == me or not lives(pid) then
+      gone = true
+      dict:delete(key)
+    end
   end)
+  dict:set(counts.key("lives"), 1)
+  dict:add("life", format("%d-%.3f", process.get_master_pid(), ngx.now()))
+  -- One that was killed may have counted a line that it did not come to write: what is counted begins anew.
+  if gone then dict:set("anew", format("%d %d", dict:incr("deaths", 1, 0), dict:get("lines") or 0)) end
+end
+
+-- Says that the present request's line is about to be written.
+function counts.wrote_line()
+  dict:incr("lines", 1, 0)
+end
+
+-- How many lines were written, and the name of the life of this nginx in which that was counted.
+function counts.written()
+  local deaths, before = (dict:get("anew") or "0 0"):match("^(%d+) (%d+)$")
+  return (dict:get("lines") or 0) - tonumber(before), dict:get("life") .. "-" .. deaths
 end
 
 -- Counts under a key, and returns the count of this worker.

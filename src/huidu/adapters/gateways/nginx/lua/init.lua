@@ -10,9 +10,6 @@
 
 local folder, place = ...
 
--- The way of a request is compiled as one piece (tuned.lua), which is longer than LuaJIT takes by default.
-require("jit").opt.start("maxrecord=16000", "maxirconst=4000", "maxsnap=4000", "maxtrace=8000", "maxmcode=16384")
-
 local parts = {}
 
 local function need(name)
@@ -28,11 +25,8 @@ need("state").refresh()
 return {
   route = route.route,
   again = route.again,
-  begun = route.begun,
   ended = route.ended,
   balance = balance.balance,
-  balance_check = need("hang").balance_check,
-  checked = need("hang").checked,
   certificate = need("certificate").present,
   start = workers.start,
   control = need("control"),

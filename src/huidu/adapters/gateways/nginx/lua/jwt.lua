@@ -222,13 +222,8 @@ end
 
 -- The claims of the first valid token of the present request, or nil.
 function verifiers.claims(verifier, now)
-  local sources = verifier.sources
-  local first, second = sources[1], sources[2]
-  -- Two written out, for a loop would keep the whole way of a request from being compiled (tuned.lua).
-  local found = first and claims_from(verifier, first, now) or second and claims_from(verifier, second, now)
-  if found or #sources < 3 then return found end
-  for index = 3, #sources do
-    found = claims_from(verifier, sources[index], now)
+  for _, source in ipairs(verifier.sources) do
+    local found = claims_from(verifier, source, now)
     if found then return found end
   end
 end

@@ -1,34 +1,23 @@
 -- What is known of each open request, from its choice to its log line. nginx forgets `ngx.ctx` on the way to a named
--- location; a request's address in memory stays its own until it is logged.
-
-local ffi = require("ffi")
-local get_request = require("resty.core.base").get_request
-local cast = ffi.cast
+-- location, but not a request's variables: its id leads to what is known of it.
 
 local records = {}
-local by_request = {}
+local by_id = {}
 
-local function key_of(request)
-  local key = tonumber(cast("uintptr_t", request))
-  return key
+function records.open(record)
+  by_id[record.id] = record
 end
 
-function records.open(request, record)
-  local key = key_of(request)
-  record.request = key
-  by_request[key] = record
-end
-
+-- The record of the present request, or nil.
 function records.of_request()
-  local key = key_of(get_request())
-  return by_request[key]
+  return by_id[ngx.var.request_id]
 end
 
 -- Forgets the present request; returns its record, or nil.
 function records.close()
-  local key = key_of(get_request())
-  local record = by_request[key]
-  if record then by_request[key] = nil end
+  local id = ngx.var.request_id
+  local record = by_id[id]
+  if record then by_id[id] = nil end
   return record
 end
 

@@ -2,28 +2,24 @@
 -- former, logged.
 
 local need = ...
-local ffi = require("ffi")
-local base = require("resty.core.base")
 local policy, states, counts, records = need("policy"), need("state"), need("counts"), need("records")
-local headers, ids, jwt, hang, addresses = need("headers"), need("ids"), need("jwt"), need("hang"), need("addresses")
-local tell, now = need("tell"), need("clock")
-local get_request = base.get_request
-local C = ffi.C
-local format = string.format
+local headers, jwt, addresses, line = need("headers"), need("jwt"), need("addresses"), need("line")
+local now = ngx.now
+local format, lower = string.format, string.lower
 
 local CLOSED = "@closed"
+local SWITCHING_PROTOCOLS = 101
 
 -- ------------------------------------------------------------------ the policy's view of a request
 
 -- What policy.lua asks for; `handle` is the state.
 local host = {
   header = headers.values,
-  may_have = headers.may_have,
   cookies = headers.cookies,
   peer = function() return ngx.var.remote_addr end,
   claims = function(state) return state.identity and jwt.claims(state.identity, now()) end,
   volunteer = function(state) return state.volunteers ~= nil and jwt.claims(state.volunteers, now()) ~= nil end,
-  request_id = ids.text,
+  request_id = function() return ngx.var.request_id end,
 }
 
 -- ------------------------------------------------------------------ the choice
@@ -36,16 +32,17 @@ end
 
 -- A record of the choice that a state makes for the present request; nil where nobody can serve it.
 local function chosen(state, moment)
-  ids.draw()
-  local ok, rule, to_candidate, drawn, kind, user = pcall(policy.decide, state.policy, host, state, moment)
+  local ok, rule, to_candidate, drawn, kind, user, peer = pcall(policy.decide, state.policy, host, state, moment)
   if not ok then rule, to_candidate, drawn, kind = undecided(rule) end
   to_candidate = to_candidate and state.to_candidate ~= nil
   local version = to_candidate and state.candidate or state.stable
   return version and {
     state = state, version = version, upstream = version, counted = version.counter, on_candidate = to_candidate,
-    rule = rule, drawn = drawn, kind = kind, user = user,
+    rule = rule, drawn = drawn, kind = kind, user = user, peer = peer or false,
     -- Filled in later; named here, so that the table need not grow.
-    time = 0, request = 0, peer = false,
+    id = "", time = 0, request_kind = "", upgrades = false, fell_back = false,
+    -- Of the tries: their number, the version and address of the last, and when the upload had ended.
+    attempts = 0, served_by = false, address = false, uploaded = false,
   }
 end
 
@@ -81,28 +78,46 @@ local function keep_cookie(record)
   ngx.var.huidu_cookie = record.state.secure and text .. "; Secure" or text
 end
 
+local function tell_version(record)
+  local state = record.state
+  ngx.var.huidu_rule, ngx.var.huidu_unit = record.rule, record.drawn.unit
+  if state.release_header then ngx.var.huidu_release = state.release_header end
+  if record.request_kind == "socket" then
+    ngx.var.huidu_peer, ngx.var.huidu_share_bp = record.peer or "", state.share_header
+  end
+end
+
+-- The location that leads to the version chosen; "" where that is the present one.
+local function way_to(record)
+  local state = record.state
+  if record.on_candidate then
+    ngx.var.huidu_back = state.stable_location
+    -- One without an address has failed before it was asked.
+    return #record.upstream.addresses > 0 and state.to_candidate or state.stable_location
+  end
+  return #record.upstream.addresses > 0 and state.to_stable or CLOSED
+end
+
 -- Chooses, and returns the generation that did. $huidu_to becomes the location that leads to the version chosen, unless
 -- the present one does.
 local function route()
-  local request = get_request()
-  local ours = headers.read(request)
+  headers.read()
   local record = choose()
   if not record then
     ngx.var.huidu_to = CLOSED
     return ""
   end
-  record.time = tonumber(C.ngx_http_lua_ffi_req_start_time(request))
-  records.open(request, record)
-  for index = 1, ours and #ours or 0 do ngx.req.clear_header(ours[index]) end
+  local upgrade = headers.first("upgrade")
+  record.id, record.time = ngx.var.request_id, ngx.req.start_time()
+  record.upgrades = upgrade ~= nil and lower(upgrade) == "websocket"
+  record.request_kind = policy.request_kind(record.state.policy, ngx.var.request_method, ngx.var.request_uri, upgrade)
+  records.open(record)
+  headers.drop_ours()
   if record.kind == "new" then keep_cookie(record) end
-  tell.chosen(request, record)
-  local state = record.state
-  if record.on_candidate then
-    ngx.var.huidu_to, ngx.var.huidu_back = state.to_candidate, state.stable_location
-  elseif state.to_stable ~= "" then
-    ngx.var.huidu_to = state.to_stable
-  end
-  return state.generation
+  tell_version(record)
+  local way = way_to(record)
+  if way ~= "" then ngx.var.huidu_to = way end
+  return record.state.generation
 end
 
 -- ------------------------------------------------------------------ the way back to the stable version
@@ -115,7 +130,7 @@ end
 -- A candidate's address that was not reached, or gave no answer, is left out for a while where there are others.
 local function leave_out(record)
   local answered = tonumber((ngx.var.upstream_header_time or ""):match("[%d.]+$"))
-  if record.peer and not record.upstream.only and not answered then addresses.failed(record.peer, now()) end
+  if record.address and not record.upstream.only and not answered then addresses.failed(record.address, now()) end
 end
 
 -- Called where the stable version is about to serve: as chosen, or after the candidate could not. Returns "" to go on,
@@ -123,31 +138,28 @@ end
 local function again()
   local record = records.of_request()
   if not record or not record.on_candidate then return "" end
-  hang.over(record)
   leave_out(record)
   local state = record.state
-  if too_large(record) or not counts.take("fallbacks", state.limits.max_fallbacks) then return "1" end
-  record.fell_back, record.on_candidate, record.upstream, record.peer = true, false, state.stable, false
+  if #state.stable.addresses == 0 or too_large(record) then return "1" end
+  if not counts.take("fallbacks", state.limits.max_fallbacks) then return "1" end
+  record.fell_back, record.on_candidate, record.upstream, record.address = true, false, state.stable, false
   counts.incr(state.stable.counter, 1)
   counts.incr(record.counted, -1)
   record.counted = state.stable.counter
-  tell.fell_back(get_request(), record, state.stable)
+  ngx.var.huidu_attempt = "2"
   return ""
 end
 
--- Called when the candidate's answer has begun.
-local function begun()
-  local record = records.of_request()
-  if record then hang.over(record) end
-end
-
--- Called when a request is over, whichever way.
+-- Called when a request is over, whichever way, and before nginx writes its log.
 local function ended()
   local record = records.close()
   if not record then return end
-  if record.on_candidate then hang.over(record) end
   counts.incr(record.counted, -1)
   if record.fell_back then counts.give_back("fallbacks") end
+  local is_socket = record.request_kind == "socket" or ngx.status == SWITCHING_PROTOCOLS
+  if is_socket then ngx.var.huidu_socket = "socket" end
+  ngx.var.huidu_log = line.of(record, is_socket)
+  counts.wrote_line()
 end
 
-return { route = route, again = again, begun = begun, ended = ended }
+return { route = route, again = again, ended = ended }

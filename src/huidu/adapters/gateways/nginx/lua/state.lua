@@ -27,7 +27,7 @@ local function log_parts(found)
   for _, kind in ipairs(rules.key) do kinds[kind] = cjson.encode(kind) end
   found.log = {
     release = '","release":' .. (rules.release and string.format("%d", rules.release) or "null") .. ',"version":',
-    generation = string.format(',"generation":%d,"rule":"', rules.generation),
+    generation = string.format(',"generation":%d,"kind":"', rules.generation),
     share = string.format(',"share_bp":%d,"attempts":', rules.share_bp),
     kinds = kinds,
   }
@@ -51,7 +51,8 @@ local function compiled(text)
     found.to_candidate = "@candidate" .. candidate.location
   end
   found.generation = string.format("%d", found.policy.generation)
-  found.release_header = found.policy.release and string.format("\r\nx-huidu-release: %d", found.policy.release) or ""
+  found.release_header = found.policy.release and string.format("%d", found.policy.release)
+  found.share_header = string.format("%d", found.policy.share_bp)
   found.identity = tokens.verifier(found.jwt)
   found.volunteers = tokens.verifier(found.volunteer)
   log_parts(found)

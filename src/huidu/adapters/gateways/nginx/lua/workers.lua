@@ -4,7 +4,7 @@ local need, place = ...
 local ffi = require("ffi")
 local process = require("ngx.process")
 local C = ffi.C
-local counts, ids, hang, states = need("counts"), need("ids"), need("hang"), need("state")
+local counts, states = need("counts"), need("state")
 local addresses, probe, certificate = need("addresses"), need("probe"), need("certificate")
 local dict = ngx.shared.huidu
 
@@ -17,7 +17,7 @@ pcall(ffi.cdef, [[
 ]])
 
 local PR_SET_PDEATHSIG, SIGQUIT = 1, 3
-local SWEEP_SECONDS, SECOND = 0.1, 1
+local LOOK_SECONDS, SECOND = 0.1, 1
 local OWNER_ONLY = 0x180 -- 0600
 local M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
@@ -30,9 +30,7 @@ local function guarded(what, each)
   end
 end
 
-local function sweep()
-  hang.refresh()
-  hang.sweep(ngx.now())
+local function look()
   addresses.take_over(dict:get("down") or "")
 end
 
@@ -51,34 +49,22 @@ local function keep_memory()
   end)
 end
 
--- nginx sends itself a request, by which it learns whether it can find connections (hang.lua).
-local function look_at_itself()
-  local socket = ngx.socket.tcp()
-  socket:settimeout(2000)
-  if not socket:connect("unix:" .. place.socket) then return end
-  socket:send("GET /check HTTP/1.0\r\n\r\n")
-  socket:receive("*a")
-  socket:close()
-end
-
 local function start()
   -- Processes that are no workers have no number.
   if not ngx.worker.id() then return end
   counts.start()
-  ids.start()
   states.refresh()
   if place.alone then
     leave_with_the_master()
     keep_memory()
   end
-  ngx.timer.every(SWEEP_SECONDS, guarded("the look for hanging requests failed", sweep))
+  ngx.timer.every(LOOK_SECONDS, guarded("what a probe found was not taken over", look))
   if place.certificate then
     ngx.timer.every(SECOND, guarded("the certificate was not taken over", certificate.refresh))
   end
   if ngx.worker.id() > 0 then return end
   C.chmod(place.socket, OWNER_ONLY)
   ngx.timer.every(SECOND, guarded("a health check failed", probe.round))
-  ngx.timer.at(0, guarded("the check at start failed", look_at_itself))
 end
 
 return { start = start }

@@ -249,6 +249,10 @@ def status_text(found: dict[str, Any]) -> str:
         lines.append(f"share      {found['share_bp'] / 100:g} %")
         if release["held"]:
             lines.append(f"held       {release['held']}")
+        # A last status of an older control says neither what is missing nor where evidence comes from.
+        if release.get("waits_for"):
+            lines.append(f"waits for  {release['waits_for']}")
+        lines += [f"note       {note}" for note in release.get("notes", [])]
     # A last status of an older control does not know how the last release ended.
     last = found.get("last_release")
     if last:
@@ -260,7 +264,8 @@ def status_text(found: dict[str, Any]) -> str:
     lines += [f"alarm      {alarm['alarm']}: {alarm['reason']}" for alarm in found.get("alarms", [])]
     for name, version in found["versions"].items():
         memory = f", {version['memory_bytes'] / 1e6:.0f} MB" if version["memory_bytes"] else ""
-        lines.append(f"runs       {name} at {version['address']}: {version['state']}{memory}")
+        reach = f", {version['reach']}" if version.get("reach") else ""
+        lines.append(f"runs       {name} at {version['address']}: {version['state']}{memory}{reach}")
     lines += [f"differs    {text}" for text in found["differences"]]
     lines.append(f"control    {found['control']}")
     return "\n".join(lines)

@@ -563,7 +563,8 @@ class Controller:
             if gone:
                 raise RefusedError(f"{', '.join(gone)} runs and is not in the file; accepted: a file that names it")
             self._parts.instance.trust(config.authorities)
-            self.config = config
+            # The gateway waits as long as it was started with, and both must call the same a hang.
+            self.config = replace(config, hang_after_seconds=self.config.hang_after_seconds)
             self._apply()
 
     def _commit(self, view: View, record: Record) -> None:

@@ -1055,7 +1055,9 @@ def test_gateway_counts_the_lines_of_its_log_and_no_others(gate: Front) -> None:
     until(lambda: len(gate.lines()) == gate.gateway.written().lines >= 6)
     gate.process.kill()
     gate.process.wait()
-    until(lambda: gate.gateway.written() is None)  # the workers of an nginx that was killed go at once, but by themselves
+    until(
+        lambda: gate.gateway.written() is None
+    )  # the workers of an nginx that was killed go at once, but by themselves
     until(lambda: not accepts(gate.port))
     gate.restart()
     again = until(gate.gateway.written)

@@ -320,6 +320,9 @@ class Front:
     output: Path
     started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     clients: list[RawClient] = field(default_factory=list)
+    _read_of: int | None = None
+    _read_bytes: int = 0
+    _lines: list[dict[str, Any]] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return f"Front({self.engine})"
@@ -366,14 +369,19 @@ class Front:
         return self.clients[-1]
 
     def lines(self) -> list[dict[str, Any]]:
-        """All whole lines of the log's live file."""
-        if not self.places.gateway_log.exists():
+        """All whole lines of the log's live file. Each is parsed once: there may be a hundred thousand."""
+        try:
+            with self.places.gateway_log.open("rb") as file:
+                inode = os.fstat(file.fileno()).st_ino
+                if inode != self._read_of or os.fstat(file.fileno()).st_size < self._read_bytes:
+                    self._read_of, self._read_bytes, self._lines = inode, 0, []
+                file.seek(self._read_bytes)
+                whole = [line for line in file if line.endswith(b"\n")]
+        except FileNotFoundError:
             return []
-        return [
-            json.loads(line)
-            for line in self.places.gateway_log.read_text().splitlines(keepends=True)
-            if line.endswith("\n")
-        ]
+        self._read_bytes += sum(map(len, whole))
+        self._lines += map(json.loads, whole)
+        return list(self._lines)
 
     def line_of(self, request_id: str | None) -> dict[str, Any]:
         """The line of a request, once it has been written."""

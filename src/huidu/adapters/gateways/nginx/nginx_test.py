@@ -692,12 +692,29 @@ def test_the_listener_speaks_tls_and_takes_over_a_new_certificate(tmp_path: Path
         until(lambda: shown() != before)
         assert front.ask(connection=client).name == "v2"
         client.close()
+        _by_http2(front)
         # One file without the other changes nothing, and is said.
         old.write_bytes(_certificate(tmp_path, "third")[0].read_bytes())
         errors = tmp_path / "gateway" / "nginx" / "error.log"
         until(lambda: "certificate and key do not fit" in errors.read_text())
         assert shown() == ssl.PEM_cert_to_DER_cert(new.read_text())
         errors.write_text("")
+
+
+def _by_http2(front: Front) -> None:
+    """Uploads of a known length, of none, and one that the client leaves in."""
+    url = f"https://localhost:{front.place.listen_port}/"
+    curl = ["curl", "--silent", "--insecure", "--http2", "--output", "/dev/null", "--data-binary", "@-"]
+    unknown = ["--header", "Content-Length:"]
+    for more, seconds, status in ((unknown, 10, 200), ([], 10, 200), (["--limit-rate", "20k"], 0.5, None)):
+        sent = bytes(100_000)
+        command = [*curl, *more, "--max-time", str(seconds), url]
+        line = _next_line(front, lambda: subprocess.run(command, input=sent, check=False))  # noqa: B023
+        if status is not None:
+            assert (line["status"], line["bytes_up"], line["attempts"]) == (status, len(sent), 1)
+        else:
+            assert (line["upload_ms"], line["served_by"], line["attempts"]) == (None, None, 0)
+            assert 0 < line["bytes_up"] < len(sent)
 
 
 # ---------------------------------------------------------------------- changes, restarts, limits

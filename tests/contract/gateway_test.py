@@ -863,26 +863,28 @@ NAMED_KINDS = {
 
 def test_gateway_log_tells_recognitions_from_other_requests(tmp_path: Path) -> None:
     for engine in ENGINES:
-        with front(engine, tmp_path / engine) as gate:
-            _logs_kinds(gate, FOREIGN_KINDS)
+        with front(engine, tmp_path / engine, SECRET) as gate:
+            _logs_kinds(gate, "foreign", FOREIGN_KINDS)
             ours = tuple(replace(upstream, managed=True) for upstream in gate.routes.upstreams)
             gate.swap(gate.serving(5000, upstreams=ours))
-            _logs_kinds(gate, OWN_KINDS)
-        with front(engine, tmp_path / f"{engine} named", recognition_paths=("/asr", "/v2/*")) as gate:
-            _logs_kinds(gate, NAMED_KINDS)
+            _logs_kinds(gate, "ours", OWN_KINDS)
+        with front(engine, tmp_path / f"{engine} named", SECRET, recognition_paths=("/asr", "/v2/*")) as gate:
+            _logs_kinds(gate, "named", NAMED_KINDS)
 
 
-def _logs_kinds(gate: Front, meant: dict[tuple[str, str], str]) -> None:
+def _logs_kinds(gate: Front, faces: str, meant: dict[tuple[str, str], str]) -> None:
     for (method, target), kind in meant.items():
-        before = len(gate.lines())
+        user = f"{faces} {method} {target}"
+        cookie = ("Cookie", f"huidu_uid={user}")
         if method == "UPGRADE":
-            with connect(f"ws://127.0.0.1:{gate.port}{target}") as stream:
+            with connect(f"ws://127.0.0.1:{gate.port}{target}", additional_headers=[cookie]) as stream:
                 stream.recv()
         else:
             with closing(RawClient(gate.port)) as client:
-                client.send([request_bytes(target=target, method=method)])
+                client.send([request_bytes([cookie], target, method)])
                 client.socket.recv(1 << 16)
-        (line,) = until(lambda before=before: gate.lines()[before:])
+        unit = unit_of(SECRET, user)
+        (line,) = until(lambda unit=unit: [line for line in gate.lines() if line["unit"] == unit])
         assert line["kind"] == kind, (gate, method, target)
         assert set(line) == LOG_KEYS
 

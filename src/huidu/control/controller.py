@@ -460,9 +460,8 @@ class Controller:
 
     def _ask(self, event: Event, by: str, reason: str, seen: Seen, resume: bool = False) -> Release:
         with self._lock:
-            release = as_seen(self.view.fleet.release, seen)
             now = self._parts.clock.now()
-            moved = release
+            moved = release = as_seen(self.view.fleet.release, seen, now)
             steps = [event]
             if event is Event.PROMOTE_ASKED and release.held_by is not None:
                 if not resume:

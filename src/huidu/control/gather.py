@@ -55,6 +55,8 @@ class Gatherer:
         self._reopened_at = 0.0
         self._reached = Reached(parts.instance, parts.clock)
         self._clips = ClipProbe(parts.instance, parts.clock)
+        # To look through a golden set takes long: once for each release.
+        self._clip: tuple[int, Path | None] | None = None
 
     @property
     def reached(self) -> dict[str, Reach]:
@@ -199,15 +201,20 @@ class Gatherer:
         if release is None or not release.serving:
             self._clips.stop()
             return None
-        fleet, parts = view.fleet, self._parts
+        fleet = view.fleet
         self._clips.ask(
             release.id,
             fleet.address(release.stable),
             fleet.address(release.candidate),
-            lambda: clip_of(release.plan, self._shortest, parts.clip),
+            lambda: self._clip_for(release),
             view.watch.probe.number,
         )
         return self._clips.take()
+
+    def _clip_for(self, release: Release) -> Path | None:
+        if self._clip is None or self._clip[0] != release.id:
+            self._clip = (release.id, clip_of(release.plan, self._shortest, self._parts.clip))
+        return self._clip[1]
 
     def _shortest(self, path: Path) -> Path | None:
         spoken = (each for each in self._parts.read_set(path).utterances if each.text.strip())

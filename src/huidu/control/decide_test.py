@@ -793,9 +793,15 @@ def sockets(now: float, candidate: dict[str, Any], stable: dict[str, Any], numbe
     return tuple(report(index, now, number, **(stable if index % 5 else candidate)) for index in range(len(UNITS)))
 
 
-CLOSED_1011 = {"close_code": 1011, "closed_by": "service"}
-MUTE = {"ended": False, "close_code": None, "closed_by": None, "first_message_ms": None, "mute_speech_seconds": 10.5}
-OPEN = {"ended": False, "close_code": None, "closed_by": None}
+CLOSED_1011: dict[str, Any] = {"close_code": 1011, "closed_by": "service"}
+MUTE: dict[str, Any] = {
+    "ended": False,
+    "close_code": None,
+    "closed_by": None,
+    "first_message_ms": None,
+    "mute_speech_seconds": 10.5,
+}
+OPEN: dict[str, Any] = {"ended": False, "close_code": None, "closed_by": None}
 
 
 @pytest.mark.parametrize("code", [1011, 1012, 1013, 1006])

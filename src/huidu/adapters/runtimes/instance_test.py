@@ -78,7 +78,7 @@ def clip(tmp_path: Path) -> Path:
     return path
 
 
-ODD = [b"[]", b'"x"', b'{"text": null}', b'{"text": {"a": 1}}', b"{}", b"no JSON", b"", b"\xff\xfe"]
+ODD = [b"[]", b"[" * 200_000, b'"x"', b'{"text": null}', b'{"text": {"a": 1}}', b"{}", b"no JSON", b"", b"\xff\xfe"]
 
 
 @pytest.mark.parametrize("body", ODD)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from fakes import Clock
 
 from huidu.control.app import create_app
 from huidu.control.controller import Controller
@@ -23,11 +24,6 @@ CHANGED = {
     "no_effect": [], "unchanged": 40,
 }  # fmt: skip
 IN_SHARE = advance(begin(3, "v2", "v1", DEFAULT_PLAN, Rules(), 0.0), Event.ADMITTED, 1.0)
-
-
-class StillClock:
-    def now(self) -> float:
-        return 100.0
 
 
 class NoGateway:
@@ -76,7 +72,7 @@ def site() -> Site:
         cast("Controller", asked),
         cast("Store", None),
         cast("Gateway", NoGateway()),
-        StillClock(),
+        Clock(),
         lambda: dict(CHANGED),
         ended.append,
     )

@@ -31,7 +31,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 @pytest.fixture
 def last_share(world: World) -> Controller:
     store = world.store()
-    controller = world.control(store)
+    controller: Controller = world.control(store)
     in_stage(controller, "share:5000", store)
     return controller
 
@@ -174,6 +174,7 @@ def test_a_control_that_was_taken_over_changes_neither_the_record_nor_the_traffi
         lambda: first.promote("li", "sure"),
         lambda: first.pause("li", ""),
         lambda: first.rollback("li", "", None, 1.0),
+        first.tick,
     ):
         with pytest.raises(TakenOverError):
             command()
@@ -189,7 +190,7 @@ def test_a_control_that_was_taken_over_changes_neither_the_record_nor_the_traffi
 def first_share(world: World) -> Controller:
     """In the first share, with all the evidence that it asks for."""
     store = world.store()
-    controller = world.control(store)
+    controller: Controller = world.control(store)
     in_stage(controller, "share:500", store)
     world.log.put(*lines(world.clock.time, {"v1": 400, "v2": 200}))
     world.ticks(controller, 1.0)

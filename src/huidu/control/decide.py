@@ -216,7 +216,8 @@ def _request_rows(view: View, release: Release, found: Gathered, own: tuple[Samp
             if sample.request_id in bad or (Kind.BAD, sample.request_id) in view.known:
                 sample = replace(sample, failure=None, reason=None)
             bad.add(sample.request_id)
-        if sample.counts or sample.failure:
+        # How much audio a socket carried is known at its end.
+        if sample.counts or sample.failure or sample.audio_ms:
             new.append(sample)
     return blocks(new, view.sums, release.id, _part(found))
 

@@ -147,6 +147,8 @@ class _Connection(asyncio.Protocol):
         loop.call_later(after, self._answer, status, {"text": "你好", "name": service.name}, seconds)
 
     def _answer(self, status: int, said: dict[str, str], seconds: float | None) -> None:
+        if self._transport.is_closing():
+            return
         body = json.dumps(said).encode()
         lines = [f"HTTP/1.1 {status} X", "content-type: application/json", f"content-length: {len(body)}"]
         if self._service.says_seconds and seconds is not None:

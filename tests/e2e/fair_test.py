@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from crowds import UPGRADE, Answer, Caller, Crowd, Gone, Loop, Service, crowd, opus, post, raw, stream, wav
+from crowds import UPGRADE, Answer, Ask, Caller, Crowd, Gone, Loop, Service, crowd, opus, post, raw, stream, wav
 from fronts import require
 from installation import Installation, running, until
 
@@ -171,21 +171,21 @@ def people(number: int, salt: str = "", apart: bool = False) -> list[Caller]:
     return [Caller(f"user-{salt}{index}", address[index]) for index in range(number)]
 
 
-@dataclass
-class Speaking:
-    """Clips of one to six seconds, each from somebody of `callers`."""
+def lengths(seed: int) -> Iterator[float]:
+    """Seconds of clips as people speak them: one to six."""
+    chance = random.Random(seed)
+    while True:
+        yield chance.uniform(1, 6)
 
-    port: int
-    callers: list[Caller]
-    bytes_per_second: float = 0.0
-    chance: random.Random = None  # type: ignore[assignment]
 
-    def __post_init__(self) -> None:
-        self.chance = random.Random(len(self.callers))
+def speaking(port: int, callers: list[Caller], bytes_per_second: float = 0.0) -> Ask:
+    """Each in turn speaks a clip."""
+    spoken = lengths(len(callers))
 
-    async def __call__(self, turn: int) -> Answer:
-        caller = self.callers[turn % len(self.callers)]
-        return await post(self.port, caller, wav(self.chance.uniform(1, 6)), self.bytes_per_second)
+    async def ask(turn: int) -> Answer:
+        return await post(port, callers[turn % len(callers)], wav(next(spoken)), bytes_per_second)
+
+    return ask
 
 
 def well(found: Crowd) -> None:
@@ -212,7 +212,7 @@ def promoted(site: Site, release: int, seconds: float) -> None:
 
 def test_all_users_behind_one_address(site: Site) -> None:
     release = site.start(SAME)
-    with crowd(site.loop, Speaking(site.up.gateway, people(USERS))) as users:
+    with crowd(site.loop, speaking(site.up.gateway, people(USERS))) as users:
         promoted(site, release, 60)
     well(users)
     assert len({line["peer"] for line in site.lines(release)}) == 1
@@ -230,7 +230,7 @@ def test_ten_users(site: Site) -> None:
         if 3 <= sum(bucket(salt, each.uid or "") < 5000 for each in found) <= 7
         and any(bucket(salt, each.uid or "") >= 9500 for each in found)
     )
-    with crowd(site.loop, Speaking(site.up.gateway, ten)) as users:
+    with crowd(site.loop, speaking(site.up.gateway, ten)) as users:
         promoted(site, release, 90)
     well(users)
     site.back_to_none()
@@ -239,7 +239,7 @@ def test_ten_users(site: Site) -> None:
 @pytest.mark.deep
 def test_slow_uploads(site: Site) -> None:
     release = site.start(SAME)
-    with crowd(site.loop, Speaking(site.up.gateway, people(USERS, apart=True), bytes_per_second=20_000)) as users:
+    with crowd(site.loop, speaking(site.up.gateway, people(USERS, apart=True), bytes_per_second=20_000)) as users:
         promoted(site, release, 90)
     well(users)
     site.back_to_none()
@@ -295,8 +295,12 @@ class Attacker:
         return list(itertools.islice(itertools.cycle(self.cookies), number))
 
     async def trickle(self) -> None:
-        """120 uploads of 96 kB that take five seconds each."""
-        await self._all(post(self.port, each, wav(3), bytes_per_second=19_200) for each in self.callers(120))
+        """120 uploads that take five seconds each, whatever their length."""
+        clips = [wav(length) for length in itertools.islice(lengths(120), 120)]
+        await self._all(
+            post(self.port, each, clip, bytes_per_second=len(clip) / 5)
+            for each, clip in zip(self.callers(120), clips, strict=True)
+        )
 
     async def send_long(self) -> None:
         """160 long clips at once."""
@@ -367,7 +371,7 @@ def went_on(site: Site, release: int, most_seconds: float) -> None:
 def test_a_healthy_candidate_is_promoted_under_attack(site: Site) -> None:
     release = site.start(ATTACKED_SHORT)
     attacker = Attacker(site.up.gateway)
-    with crowd(site.loop, Speaking(site.up.gateway, people(USERS, apart=True))) as users:
+    with crowd(site.loop, speaking(site.up.gateway, people(USERS, apart=True))) as users:
         site.loop.run(attacker.collect(8)).result(30)
         site.loop.run(attack(attacker, 15)).result(60)
         went_on(site, release, 60)
@@ -383,10 +387,10 @@ WAYS = {"trickled": Attacker.trickle, "long": Attacker.send_long, "stalled": Att
 def test_each_attack_at_small_and_larger_shares(site: Site, way: str) -> None:
     release = site.start(ATTACKED)
     attacker = Attacker(site.up.gateway)
-    with crowd(site.loop, Speaking(site.up.gateway, people(USERS, apart=True))) as users:
+    with crowd(site.loop, speaking(site.up.gateway, people(USERS, apart=True))) as users:
         site.loop.run(attacker.collect(12)).result(60)
         for stage in ("share:500", "share:2000"):
-            until(lambda stage=stage: site.up.status()["stage"] == stage)
+            until(lambda: site.up.status()["stage"] == stage)  # noqa: B023
             site.loop.run(WAYS[way](attacker) if way in WAYS else attacker.fail(20)).result(60)
         went_on(site, release, 60)
     well(users)
@@ -401,7 +405,7 @@ def test_each_attack_at_small_and_larger_shares(site: Site, way: str) -> None:
 def test_a_candidate_that_fails_one_in_twenty_is_rolled_back(site: Site, who: str) -> None:
     release = site.start(WATCHED, DEFAULT_GUARDS)
     callers = [Caller()] if who == "one recorder" else people(USERS)
-    with crowd(site.loop, Speaking(site.up.gateway, callers)):
+    with crowd(site.loop, speaking(site.up.gateway, callers)):
         until(lambda: len(site.lines(release)) > 200)
         site.new.fails = 0.05
         begun = time.monotonic()

@@ -214,13 +214,12 @@ def make_gateway(settings: "Settings", engine: str | None = None) -> "FileGatewa
 
 def nginx_findings() -> tuple[str, str]:
     """For `doctor`: what was found of nginx, and what to do about it; empty where nothing is."""
-    from huidu.adapters.gateways.nginx.binary import INSTALL, find_nginx
+    from huidu.adapters.gateways.nginx.binary import INSTALL, find_nginx_with_lua
 
     try:
-        nginx = find_nginx()
+        return f"{find_nginx_with_lua().path} with Lua", ""
     except HuiduError as error:
         return str(error), INSTALL
-    return (f"{nginx.path} with Lua", "") if nginx.lua else (f"{nginx.path} has no Lua module", INSTALL)
 
 
 def make_store(data: Path) -> "SqlStore":

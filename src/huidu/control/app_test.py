@@ -88,14 +88,15 @@ def test_a_command_names_what_its_sender_saw_and_an_old_script_names_nothing(sit
     for name in ("pause", "resume"):
         assert site.client.post(f"/api/v1/{name}", json={"by": "li", "reason": "lunch", **seen}).status_code == 200
         assert site.client.post(f"/api/v1/{name}", json={"by": "li"}).status_code == 200
-    site.client.post("/api/v1/promote", json={"by": "li", "reason": "sure", "resume": True, **seen})
+    fresh = {"resume": True, "asked_seconds_ago": 0.25}
+    site.client.post("/api/v1/promote", json={"by": "li", "reason": "sure", **fresh, **seen})
     site.client.post("/api/v1/promote", json={"by": "li", "reason": "sure"})
     assert site.asked.calls == [
         ("pause", "li", "lunch", Seen(3, "share:500")),
         ("pause", "li", "", Seen()),
         ("resume", "li", "lunch", Seen(3, "share:500")),
         ("resume", "li", "", Seen()),
-        ("promote", "li", "sure", Seen(3, "share:500"), True),
+        ("promote", "li", "sure", Seen(3, "share:500", 0.25), True),
         ("promote", "li", "sure", Seen(), False),
     ]
 
@@ -107,6 +108,7 @@ def test_a_command_names_what_its_sender_saw_and_an_old_script_names_nothing(sit
         ("promote", {"reason": "x", "expected_stage": 7}),
         ("pause", {"expected_release": "three"}),
         ("pause", {"resume": True}),
+        ("promote", {"reason": "x", "asked_seconds_ago": -1}),
         ("resume", {"expected": 3}),
     ],
 )

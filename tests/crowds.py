@@ -178,7 +178,7 @@ class Answer:
     minted: str | None = None
 
 
-class Gone(Exception):
+class GoneError(Exception):
     """The connection ended before there was an answer."""
 
 
@@ -204,7 +204,7 @@ async def post(
             return Answer(0)
         return _answer(await reader.read())
     except ConnectionError as error:
-        raise Gone(str(error)) from error
+        raise GoneError(str(error)) from error
     finally:
         writer.transport.abort()
 
@@ -225,7 +225,7 @@ async def _upload(writer: asyncio.StreamWriter, body: bytes, bytes_per_second: f
 def _answer(raw: bytes) -> Answer:
     head, ended, body = raw.partition(b"\r\n\r\n")
     if not ended:
-        raise Gone("no whole answer")
+        raise GoneError("no whole answer")
     if b"transfer-encoding: chunked" in head.lower():
         body = body[body.find(b"{") : body.rfind(b"}") + 1]
     minted = head.partition(b"huidu_uid=")[2].partition(b";")[0].decode() or None
@@ -283,7 +283,7 @@ async def stream(port: int, caller: Caller, seconds: float, pace: float = 1.0) -
             await _hand_over(protocol, writer)
         await listening
     except ConnectionError as error:
-        raise Gone(str(error)) from error
+        raise GoneError(str(error)) from error
     finally:
         writer.transport.abort()
     well = protocol.close_code == 1000 and texts
@@ -297,7 +297,7 @@ async def _listen(
         protocol.receive_data(data)
         for event in protocol.events_received():
             if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
-                texts.append(json.loads(event.data))
+                texts.append(json.loads(bytes(event.data)))
         await _hand_over(protocol, writer)
     protocol.receive_eof()
 
@@ -317,7 +317,7 @@ Ask = Callable[[int], Awaitable[Answer]]
 
 @dataclass
 class Crowd:
-    """People who ask so many times a second, whatever becomes of what they asked before. `ask` gets the turn's number."""
+    """People who ask so many times a second, whatever became of what they asked. `ask` gets the turn's number."""
 
     loop: Loop
     ask: Ask
@@ -349,7 +349,7 @@ class Crowd:
         try:
             answer = await self.ask(turn)
             self.answers[answer.status, answer.name] += 1
-        except (Gone, OSError) as error:
+        except (GoneError, OSError) as error:
             self.troubles.append(repr(error))
 
     def stop(self) -> None:

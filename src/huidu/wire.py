@@ -185,6 +185,7 @@ def config_of(settings: "Settings") -> "Config":
         move_streams=settings.gateway.drain == "move",
         drain_limit_seconds=settings.gateway.drain_limit,
         hang_after_seconds=settings.gateway.hang_after,
+        sees_messages=settings.gateway.engine != "nginx",
     )
 
 

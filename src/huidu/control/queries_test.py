@@ -22,8 +22,8 @@ from huidu.ports import Process, Reach
 NUMBERS = {"candidate_units": 12, "stable_units": 468, "share": 0.2, "p_value": 2.4e-21}
 
 
-def said(view: View, **changes: Any) -> dict[str, Any]:
-    config = SimpleNamespace(stable="v1")
+def said(view: View, sees_messages: bool = True, **changes: Any) -> dict[str, Any]:
+    config = SimpleNamespace(stable="v1", managed=frozenset({"v1"}), sees_messages=sees_messages)
     known: dict[str, Any] = {"processes": {}, "reached": {}, "golden_done": None, "last_release": None}
     controller = SimpleNamespace(view=view, config=config, **(known | changes))
     found = status(cast("Controller", controller), None, 5.0)
@@ -174,3 +174,10 @@ def test_a_stage_is_written_as_the_plan_writes_it() -> None:
         "100 % for 1 s, at least 100 recognitions of 3 users, holdback 5 %",
     ]
     assert asdict(Share(500, 60.0))["at_least"] == 100
+
+
+def test_what_nobody_sees_of_a_versions_sockets_is_named() -> None:
+    unseen = ["close_code", "first_message_ms", "frames_up", "frames_down"]
+    for sees, meant in ((True, {"v1": [], "v2": []}), (False, {"v1": [], "v2": unseen})):
+        versions = said(in_share(), sees_messages=sees)["versions"]
+        assert {name: version["not_measured"] for name, version in versions.items()} == meant

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request as WebSocketRequest
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
@@ -75,6 +76,9 @@ class Behaviour:
     reset: str = ""  # at once, after_reading, in_answer: how it drops connections
     hangs: bool = False  # reads, and never answers
     audio_seconds: str = "1.5"  # what it says of itself
+    text: str | None = None  # what it hears; None: its answer has no text
+    says_chars: bool = False  # whether it says how long its text is (x-huidu-chars)
+    socket: str = "echoes"  # or "closes 1011" each at its first message, or "mute": reads and never says a word
 
 
 class Backend:
@@ -147,9 +151,14 @@ class _Connection(asyncio.Protocol):
         """A WebSocket: says the backend's name and echoes; "close" closes it as a move does."""
         protocol.receive_data(data)
         for event in protocol.events_received():
+            kind = self._backend.behaviour.socket
             if isinstance(event, WebSocketRequest):
                 protocol.send_response(protocol.accept(event))
-                protocol.send_text(self._backend.name.encode())
+                if kind == "echoes":
+                    protocol.send_text(self._backend.name.encode())
+            elif kind != "echoes" and isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
+                if kind == "closes 1011" and protocol.state is State.OPEN:
+                    protocol.send_close(1011, "an internal error")
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT and event.data == b"close":
                 protocol.send_close(4012, "moved: connect again")
             elif isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
@@ -178,20 +187,21 @@ class _Connection(asyncio.Protocol):
         if behaviour.reset == "after reading":
             self.abort()
         elif not behaviour.hangs:
-            body = json.dumps(
-                {
-                    "name": backend.name,
-                    "method": self._parser.get_method().decode(),
-                    "target": self._target.decode(errors="surrogateescape"),
-                    "headers": self._headers,
-                    "length": self._length,
-                    "sha256": self._digest.hexdigest(),
-                }
-            ).encode()
-            self._answer(behaviour, body)
+            said = {} if behaviour.text is None else {"text": behaviour.text}
+            got = {
+                "name": backend.name,
+                "method": self._parser.get_method().decode(),
+                "target": self._target.decode(errors="surrogateescape"),
+                "headers": self._headers,
+                "length": self._length,
+                "sha256": self._digest.hexdigest(),
+            }
+            self._answer(behaviour, json.dumps(got | said).encode())
 
     def _answer(self, behaviour: Behaviour, body: bytes) -> None:
-        lines = (f"content-length: {len(body)}", f"x-audio-seconds: {behaviour.audio_seconds}")
+        lines = [f"content-length: {len(body)}", f"x-audio-seconds: {behaviour.audio_seconds}"]
+        if behaviour.says_chars:
+            lines.append(f"x-huidu-chars: {len(behaviour.text or '')}")
         head = "\r\n".join((f"HTTP/1.1 {behaviour.status} X", *lines, "", "")).encode()
         loop, half = asyncio.get_event_loop(), len(body) // 2
         if behaviour.reset == "in answer":
@@ -200,6 +210,8 @@ class _Connection(asyncio.Protocol):
         elif behaviour.before_seconds or behaviour.pause_seconds:
 
             def begin() -> None:
+                if self.transport.is_closing():
+                    return  # whoever asked has left
                 self.transport.write(head + body[:half])
                 loop.call_later(behaviour.pause_seconds, self.transport.write, body[half:])
 

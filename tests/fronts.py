@@ -157,10 +157,12 @@ class _Connection(asyncio.Protocol):
                 if kind == "echoes":
                     protocol.send_text(self._backend.name.encode())
             elif kind != "echoes" and isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
-                if kind == "closes 1011" and protocol.state is State.OPEN:
+                if kind == "closes 1011":
                     protocol.send_close(1011, "an internal error")
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT and event.data == b"close":
                 protocol.send_close(4012, "moved: connect again")
+            elif protocol.state is not State.OPEN:
+                pass  # a close is under way
             elif isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
                 send = {Opcode.TEXT: protocol.send_text, Opcode.BINARY: protocol.send_binary}
                 send.get(event.opcode, protocol.send_continuation)(event.data, event.fin)

@@ -76,8 +76,8 @@ class Behaviour:
     reset: str = ""  # at once, after_reading, in_answer: how it drops connections
     hangs: bool = False  # reads, and never answers
     audio_seconds: str = "1.5"  # what it says of itself
+    chars: str | None = "12"  # how long it says its text is; None: it does not say
     text: str | None = None  # what it hears; None: its answer has no text
-    says_chars: bool = False  # whether it says how long its text is (x-huidu-chars)
     socket: str = "echoes"  # or "closes 1011" each at its first message, or "mute": reads and never says a word
 
 
@@ -148,11 +148,12 @@ class _Connection(asyncio.Protocol):
             self.abort()
 
     def _echo(self, protocol: ServerProtocol, data: bytes) -> None:
-        """A WebSocket: says the backend's name and echoes; "close" closes it as a move does."""
+        """A WebSocket: says the backend's name and echoes. "close" closes it as a move does, "headers" tells them."""
         protocol.receive_data(data)
         for event in protocol.events_received():
             kind = self._backend.behaviour.socket
             if isinstance(event, WebSocketRequest):
+                self._upgraded = event.headers
                 protocol.send_response(protocol.accept(event))
                 if kind == "echoes":
                     protocol.send_text(self._backend.name.encode())
@@ -161,6 +162,8 @@ class _Connection(asyncio.Protocol):
                     protocol.send_close(1011, "an internal error")
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT and event.data == b"close":
                 protocol.send_close(4012, "moved: connect again")
+            elif isinstance(event, Frame) and event.opcode is Opcode.TEXT and event.data == b"headers":
+                protocol.send_text(json.dumps({k.lower(): v for k, v in self._upgraded.raw_items()}).encode())
             elif protocol.state is not State.OPEN:
                 pass  # a close is under way
             elif isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
@@ -202,8 +205,8 @@ class _Connection(asyncio.Protocol):
 
     def _answer(self, behaviour: Behaviour, body: bytes) -> None:
         lines = [f"content-length: {len(body)}", f"x-audio-seconds: {behaviour.audio_seconds}"]
-        if behaviour.says_chars:
-            lines.append(f"x-huidu-chars: {len(behaviour.text or '')}")
+        if behaviour.chars is not None:
+            lines.append(f"x-huidu-chars: {behaviour.chars}")
         head = "\r\n".join((f"HTTP/1.1 {behaviour.status} X", *lines, "", "")).encode()
         loop, half = asyncio.get_event_loop(), len(body) // 2
         if behaviour.reset == "in answer":
@@ -329,6 +332,9 @@ class Front:
     output: Path
     started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     clients: list[RawClient] = field(default_factory=list)
+    _read_of: int | None = None
+    _read_bytes: int = 0
+    _lines: list[dict[str, Any]] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return f"Front({self.engine})"
@@ -375,14 +381,19 @@ class Front:
         return self.clients[-1]
 
     def lines(self) -> list[dict[str, Any]]:
-        """All whole lines of the log's live file."""
-        if not self.places.gateway_log.exists():
+        """All whole lines of the log's live file. Each is parsed once: there may be a hundred thousand."""
+        try:
+            with self.places.gateway_log.open("rb") as file:
+                inode = os.fstat(file.fileno()).st_ino
+                if inode != self._read_of or os.fstat(file.fileno()).st_size < self._read_bytes:
+                    self._read_of, self._read_bytes, self._lines = inode, 0, []
+                file.seek(self._read_bytes)
+                whole = [line for line in file if line.endswith(b"\n")]
+        except FileNotFoundError:
             return []
-        return [
-            json.loads(line)
-            for line in self.places.gateway_log.read_text().splitlines(keepends=True)
-            if line.endswith("\n")
-        ]
+        self._read_bytes += sum(map(len, whole))
+        self._lines += map(json.loads, whole)
+        return list(self._lines)
 
     def line_of(self, request_id: str | None) -> dict[str, Any]:
         """The line of a request, once it has been written."""

@@ -363,7 +363,11 @@ class FloorSettings(_Strict):
 
 
 def _floor(value: object) -> object:
-    return {"recognitions": value} if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"recognitions": value}
+    if not isinstance(value, dict):
+        raise ValueError(f"read {value!r}; accepted: a number of recognitions, or {{recognitions: 500, units: 20}}")
+    return value
 
 
 class StageSettings(_Strict):
@@ -400,19 +404,28 @@ class StageSettings(_Strict):
         return Share(self.share, self.duration, floor.recognitions, floor.units, holdback_bp)
 
 
+def _limit(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"read {value!r}; accepted: such as +0.5pp, 1.2x, 0 or p95")
+    return str(value)
+
+
+Limit = Annotated[str, BeforeValidator(_limit)]
+
+
 class GuardSettings(_Strict):
     """The two numbers of a guard, as text until its kind is known, and what answers a proven loss."""
 
-    fail_above: str | int | None = None
-    at_most: str | int | None = None
-    quantile: str | None = None
+    fail_above: Limit | None = None
+    at_most: Limit | None = None
+    quantile: Limit | None = None
     answer: Answer | None = None
 
 
 def _guard_or_off(value: object) -> object:
-    # YAML reads `off` as false.
+    # YAML reads `off` as false. None stands for it here, so that pydantic names no alternative in its complaints.
     if value is False or value == "off":
-        return "off"
+        return None
     if not isinstance(value, dict):
         raise ValueError(f"read {value!r}; accepted: off, or fail_above, at_most, quantile and answer")
     return value
@@ -428,7 +441,7 @@ class _File(_Strict):
     stable: str
     audience: AudienceSettings = AudienceSettings()
     plan: list[StageSettings] | None = None
-    guards: dict[str, Annotated[GuardSettings | Literal["off"], BeforeValidator(_guard_or_off)]] = {}
+    guards: dict[str, Annotated[GuardSettings | None, BeforeValidator(_guard_or_off)]] = {}
     alpha: float = 0.01
     beta: float = 0.05
 
@@ -710,23 +723,21 @@ def _rules(read: _File, where: _Where) -> Rules:
     for name in read.guards:
         if name not in known:
             raise InvalidError(f"{where('guards', name)}: unknown guard '{name}'; accepted: {', '.join(sorted(known))}")
-    given = ((guard, read.guards.get(guard.name)) for guard in DEFAULT_GUARDS)
-    guards = tuple(_guard(guard, settings, where) for guard, settings in given if settings != "off")
+    given = ((guard, read.guards.get(guard.name, GuardSettings())) for guard in DEFAULT_GUARDS)
+    guards = tuple(_guard(guard, settings, where) for guard, settings in given if settings is not None)
     try:
         return Rules(guards, read.alpha, read.beta)
     except InvalidError as error:
         raise InvalidError(f"{where(str(error).split()[0])}: {error}") from None
 
 
-def _guard(default: Guard, read: GuardSettings | Literal["off"] | None, where: _Where) -> Guard:
-    if read is None or read == "off":
-        return default
+def _guard(default: Guard, read: GuardSettings, where: _Where) -> Guard:
     parse = {Measure.DIFFERENCE: difference, Measure.RATIO: ratio, Measure.COUNT: _count}[default.measure]
 
     def number(key: Literal["fail_above", "at_most"], fallback: float | None) -> float | None:
         value = getattr(read, key)
         try:
-            return fallback if value is None else parse(str(value))
+            return fallback if value is None else parse(value)
         except InvalidError as error:
             raise InvalidError(f"{where('guards', default.name, key)}: guards.{default.name}.{key}: {error}") from None
 

@@ -129,6 +129,6 @@ def keys_of(settings: Settings) -> dict[Key, Any]:
         for field in fields(version):
             found["versions", name, _VERSION_KEYS.get(field.name, field.name)] = getattr(version, field.name)
     for guard in settings.rules.guards:
-        for key in ("fail_above", "at_most", "quantile"):
+        for key in ("fail_above", "at_most", "quantile", "answer"):
             found["guards", guard.name, key] = getattr(guard, key)
     return found | {("alpha",): settings.rules.alpha, ("beta",): settings.rules.beta}

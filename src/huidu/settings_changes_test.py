@@ -118,6 +118,7 @@ def test_the_same_file_changes_nothing(tmp_path: Path) -> None:
         ("{share: 5%, for: 1h}", "{share: 6%, for: 1h}", "next_release", "plan"),
         ("at_most: +2pp", "at_most: +3pp", "next_release", "guards.errors.at_most"),
         ("quantile: p90", "quantile: p95", "next_release", "guards.latency.quantile"),
+        ("quantile: p90", "quantile: p90, answer: hold", "next_release", "guards.latency.answer"),
         ("alpha: 0.02", "alpha: 0.03", "next_release", "alpha"),
         ("beta: 0.04", "beta: 0.03", "next_release", "beta"),
         ("data: here", "data: there", "needs_up", "data"),

@@ -6,7 +6,7 @@ import pytest
 from huidu.core.address import network
 from huidu.core.audience import ClaimRule, CookieRule, HeaderRule, NetworkRule
 from huidu.core.errors import InvalidError
-from huidu.core.plan import DEFAULT_PLAN, Golden, Share
+from huidu.core.plan import DEFAULT_GUARDS, DEFAULT_PLAN, Answer, Golden, Share
 from huidu.settings import Settings, load
 
 BASE = """\
@@ -59,7 +59,7 @@ alpha: 0.02
     )
     golden, first, bake = settings.plan.stages
     assert golden == Golden(str(tmp_path / "sets/golden.tsv"), golden.undecided)  # type: ignore[union-attr]
-    assert (first, bake) == (Share(500, 1800.0, 500), Share(10_000, 86400.0))
+    assert (first, bake) == (Share(500, 1800.0, 500), Share(10_000, 86400.0, holdback_bp=500))
     guard = settings.rules.guard("latency")
     assert guard is not None
     assert (guard.fail_above, guard.at_most, guard.quantile) == (1.2, 1.5, 0.99)
@@ -73,7 +73,7 @@ alpha: 0.02
         ("plan: [{share: 5%, for: 1m}, {share: 3%, for: 1m}, {share: 100%, for: 1m}]\n", ":6: share 3% follows 5%"),
         ("plan: [{share: 5%, for: 1m}]\n", ":6: the plan ends at 5%; accepted: a last stage with share 100%"),
         ("plan: [{share: 5, for: 1m}]\n", ":6: plan[0].share: read share '5'; accepted: 0% to 100%"),
-        ("plan:\n- {shre: 5%, for: 1m}\n", ":7: unknown key 'shre' in plan[0]; accepted: at_least, for, golden, share"),
+        ("plan:\n- {shre: 5%, for: 1m}\n", ":7: unknown key 'shre' in plan[0]; accepted: at_least, for, golden, hold"),
         ("plan: 5\n", ":6: plan: read 5; accepted: a valid list"),
         (
             "plan: [{share: 5%, for: 1m}, {golden: {set: x}}, {share: 100%, for: 1m}]\n",
@@ -81,7 +81,16 @@ alpha: 0.02
         ),
         ("gateway: {listen: foo}\n", ":6: gateway.listen: read address 'foo'; accepted: HOST:PORT"),
         ("guards: {cer: {at_most: 5}}\n", ":6: guards.cer.at_most: read difference '5'; accepted: percentage points"),
-        ("guards: {foo: {}}\n", ":6: unknown guard 'foo'; accepted: cer, crashes, errors, latency, numerals"),
+        ("guards: {foo: {}}\n", ":6: unknown guard 'foo'; accepted: cer, crashes, empty, errors, latency, nu"),
+        ("guards: {errors: 5}\n", ":6: guards.errors: read 5; accepted: off, or fail_above, at_most, quantile and"),
+        ("guards: {errors: on}\n", ":6: guards.errors: read True; accepted: off, or fail_above"),
+        ("guards: {errors: }\n", ":6: guards.errors: read None; accepted: off, or fail_above"),
+        ("guards: {errors: {answer: stop}}\n", ":6: guards.errors.answer: read 'stop'; accepted: 'rollback' or 'hold'"),
+        ("guards: {errors: {answr: hold}}\n", ":6: unknown key 'answr' in guards.errors; accepted: answer, at_most,"),
+        ("guards: {latency: {fail_above: 1.1}}\n", ":6: guards.latency.fail_above: read ratio '1.1'; accepted: 1x or"),
+        ("guards: {latency: {at_most: [1]}}\n", ":6: guards.latency.at_most: read [1]; accepted: such as +0.5pp"),
+        ("guards: {latency: {quantile: 95}}\n", ":6: read quantile '95'; accepted: p1 to p99.9, such as p95"),
+        ("guards: {rejects: {at_most: +1pp}}\n", ":6: guard rejects takes no at_most; accepted: fail_above"),
         ("guards: {cer: {at_most: +0pp}}\n", ":6: guard cer: at_most is not above fail_above"),
         ("guards: {crashes: {at_most: 1}}\n", ":6: guard crashes takes no at_most; accepted: fail_above"),
         ("alpha: 3\n", ":6: alpha is 3.0; accepted: between 0 and 0.5"),
@@ -149,6 +158,114 @@ def test_each_mistake_is_one_line_that_says_where_what_and_what_instead(tmp_path
         read(tmp_path, BASE + extra)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        *(
+            (f"share: 5%, for: 1m, at_least: {value}", f"plan[0].at_least: read {read}; accepted: a number of recog")
+            for value, read in (("true", "True"), ("many", "'many'"), ("1.5", "1.5"), ("[1]", "[1]"))
+        ),
+        (
+            "share: 5%, for: 1m, at_least: -1",
+            "plan[0].at_least.recognitions: read -1; accepted: greater than or equal to",
+        ),
+        ("share: 5%, for: 1m, at_least: {units: 0}", "plan[0].at_least.units: read 0; accepted: greater than or equal"),
+        (
+            "share: 5%, for: 1m, at_least: {users: 2}",
+            "unknown key 'users' in plan[0].at_least; accepted: recognitions, un",
+        ),
+        ("share: 5%, for: 1m, holdback: 1%", "a holdback stands beside a share of 5%; accepted: beside 100% only"),
+        ("share: 5%, for: 1m, holdback: 5", "plan[0].holdback: read share '5'; accepted: 0% to 100%"),
+        ("golden: {set: x}, at_least: 5", "plan[0]: read 'for', 'at_least' or 'holdback' beside golden; accepted"),
+        ("golden: {set: x}, holdback: 5%", "plan[0]: read 'for', 'at_least' or 'holdback' beside golden; accepted"),
+    ],
+)
+def test_a_floor_or_holdback_that_cannot_be_is_refused_in_one_line(tmp_path: Path, stage: str, said: str) -> None:
+    with pytest.raises(InvalidError) as refused:
+        read(tmp_path, f"{BASE}plan: [{{{stage}}}, {{share: 50%, for: 1m}}, {{share: 100%, for: 1m}}]\n")
+    assert str(refused.value).startswith("huidu.yaml:6: ")
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("holdback", "said"),
+    [
+        ("100%", "read holdback 100%; accepted: 0% to less than 100%"),
+        ("51%", "a holdback of 51% follows a share of 50%; accepted: at most 50%, so that nobody is put back"),
+    ],
+)
+def test_a_holdback_that_puts_users_back_is_refused(tmp_path: Path, holdback: str, said: str) -> None:
+    with pytest.raises(InvalidError) as refused:
+        read(tmp_path, f"{BASE}plan: [{{share: 50%, for: 1m}}, {{share: 100%, for: 1m, holdback: {holdback}}}]\n")
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("at_least", "recognitions", "units"),
+    [
+        ("", 100, 3),
+        (", at_least: 500", 500, 3),
+        (", at_least: 0", 0, 3),
+        (", at_least: {recognitions: 500, units: 20}", 500, 20),
+        (", at_least: {units: 2}", 100, 2),
+        (", at_least: {}", 100, 3),
+    ],
+)
+def test_a_floor_is_a_number_of_recognitions_or_names_both(
+    tmp_path: Path, at_least: str, recognitions: int, units: int
+) -> None:
+    plan = read(tmp_path, f"{BASE}plan: [{{share: 50%, for: 1m{at_least}}}, {{share: 100%, for: 1m}}]\n").plan
+    assert plan.stages[0] == Share(5000, 60.0, recognitions, units)
+
+
+@pytest.mark.parametrize(
+    ("last", "holdback", "holdback_bp"),
+    [
+        ("50%", "", 500),
+        ("50%", ", holdback: 10%", 1000),
+        ("50%", ", holdback: 0%", 0),
+        ("95%", ", holdback: 5%", 500),
+        # What the last share leaves is halved: some still come to the candidate in the bake.
+        ("98%", "", 100),
+        ("99.99%", "", 0),
+    ],
+)
+def test_a_bake_holds_back_what_its_plan_says_or_what_is_usual(
+    tmp_path: Path, last: str, holdback: str, holdback_bp: int
+) -> None:
+    plan = read(tmp_path, f"{BASE}plan: [{{share: {last}, for: 1m}}, {{share: 100%, for: 1m{holdback}}}]\n").plan
+    assert plan.stages[-1] == Share(10_000, 60.0, holdback_bp=holdback_bp)
+
+
+def test_a_guard_can_be_left_out_and_answered_otherwise(tmp_path: Path) -> None:
+    rules = read(tmp_path, f"{BASE}guards: {{cer: off, numerals: 'off', errors: {{answer: hold}}}}\n").rules
+    assert [guard.name for guard in rules.guards] == ["errors", "crashes", "rejects", "empty", "latency"]
+    assert {guard.name: guard.answer for guard in rules.guards} == {
+        "errors": Answer.HOLD,
+        "crashes": Answer.ROLLBACK,
+        "rejects": Answer.HOLD,
+        "empty": Answer.ROLLBACK,
+        "latency": Answer.ROLLBACK,
+    }
+    rejects = read(tmp_path, f"{BASE}guards: {{rejects: {{answer: rollback}}}}\n").rules.guard("rejects")
+    assert rejects is not None
+    assert rejects.answer is Answer.ROLLBACK
+
+
+def test_a_number_without_quotes_is_read_like_text(tmp_path: Path) -> None:
+    crashes = read(tmp_path, f"{BASE}guards: {{crashes: {{fail_above: 2}}}}\n").rules.guard("crashes")
+    assert crashes is not None
+    assert crashes.fail_above == 2
+    assert read(tmp_path, f"{BASE}guards: {{crashes: {{}}}}\n").rules.guards == DEFAULT_GUARDS
+
+
+@pytest.mark.parametrize("paths", ["/asr", "[/asr]", "['/asr', '/live/*']"])
+def test_the_paths_that_carry_audio_are_one_or_several(tmp_path: Path, paths: str) -> None:
+    found = read(tmp_path, f"{BASE}gateway: {{recognition_paths: {paths}}}\n").gateway.recognition_paths
+    assert found == ["/asr", "/live/*"][: 1 + ("live" in paths)]
 
 
 def test_an_audience_is_read_whole(tmp_path: Path) -> None:

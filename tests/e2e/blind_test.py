@@ -51,7 +51,7 @@ SHORT: list[dict[str, Any]] = [
 # One that a healthy candidate goes through to the end.
 HEALTHY: list[dict[str, Any]] = [{"share": "20%", "for": "10s"}, {"share": "100%", "for": "5s"}]
 TESTERS: list[dict[str, Any]] = [{"share": "0%", "for": "1h"}, *SHORT]
-WELL = Behaviour(before_seconds=0.02, text="ni hao", says_chars=True)
+WELL = Behaviour(before_seconds=0.02, text="ni hao", chars="6")
 PER_SECOND = 20.0
 ALARM_SECONDS, GONE_SECONDS, SEEN_SECONDS = 5.0, 30.0, 60.0
 # So many answers in a row without one of the candidate do not happen by chance at 20 % (0.8^60 is one in a million).
@@ -301,8 +301,8 @@ def test_a_candidate_that_fails_while_the_log_goes_is_gone_within_half_a_minute(
 BAD = {
     "404": Behaviour(status=404),
     "429": Behaviour(status=429),
-    "empty-counted": replace(WELL, text=""),
-    "empty-uncounted": replace(WELL, text=None, says_chars=False),
+    "empty-counted": replace(WELL, text="", chars="0"),
+    "empty-uncounted": replace(WELL, text=None, chars=None),
 }
 
 

@@ -13,13 +13,10 @@ from typing import NamedTuple
 from huidu.core.audience import COMPARED, Rule
 from huidu.core.faces import RequestKind, hang_after_seconds
 from huidu.core.plan import Share
-from huidu.core.sockets import SocketReport, bad_close
+from huidu.core.sockets import BAD_CODES, SocketReport, bad_close
 
 # What gateways log when the client went away before its answer; 100 is what Envoy says where it had been told to go on.
 CLIENT_LEFT = frozenset({0, 100, 499})
-# A service that ended a socket with one of these did not do what it was asked to (RFC 6455, 7.4.1 and IANA's list).
-BAD_CLOSES = frozenset({1011, 1012, 1013})
-VANISHED = 1006
 # A socket to which audio has been sent for so long without a word is mute.
 MUTE_MS = 10_000
 # Behind nginx only bytes are seen: an answer of no more than this after the 101 holds no message worth the name.
@@ -112,7 +109,7 @@ class Observation(NamedTuple):
         return 0.0 if self.upload_ms is None else self.ms - self.upload_ms
 
     def _socket_failure(self) -> str | None:
-        if self.close_code in BAD_CLOSES or (self.close_code == VANISHED and self.closed_by == "service"):
+        if self.closed_by == "service" and self.close_code in BAD_CODES:
             return f"close_{self.close_code}"
         return "mute" if self.ms >= MUTE_MS and self._heard_nothing() else None
 
@@ -180,7 +177,7 @@ def samples(
     """What lines and reports add to the evidence, in order. Requests of other kinds are left out.
 
     `reported` are the versions whose instances report their sockets themselves: of theirs the gateway tells only
-    what never opened.
+    what they never opened.
     """
     for observation in observations:
         sample = _of_line(observation, hang_seconds, reported)
@@ -202,7 +199,7 @@ def _of_line(seen: Observation, hang_seconds: float, reported: Collection[str]) 
     socket = seen.kind == RequestKind.SOCKET
     if not socket and seen.kind != RequestKind.RECOGNITION:
         return None
-    if socket and seen.status == 101 and seen.version in reported:
+    if socket and seen.status == 101 and seen.version in reported and not seen.fell_back:
         return None
     counts = not socket or (seen.ms < 2 * FIRST_REPORT_MS if seen.open else not _was_open(seen))
     reason = seen.failure(hang_seconds)

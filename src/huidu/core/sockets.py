@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 # More speech than this without a text in between, in seconds, and whoever speaks knows that nobody listens.
 MUTE_SECONDS = 10.0
-# What the service side says, or leaves unsaid (1006), when it is at fault: an internal error, a restart, overload.
-_BAD_CODES = frozenset({1006, 1011, 1012, 1013})
+# What the service side says, or leaves unsaid (1006), when it is at fault: an internal error, a restart, overload
+# (RFC 6455, 7.4.1, and IANA's list).
+BAD_CODES = frozenset({1006, 1011, 1012, 1013})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,6 @@ def bad_close(report: SocketReport) -> str | None:
 
     How a client closes is nobody's failure, and a socket that was moved (4012) is healthy.
     """
-    if report.closed_by == "service" and report.close_code in _BAD_CODES:
+    if report.closed_by == "service" and report.close_code in BAD_CODES:
         return f"close_{report.close_code}"
     return "mute" if report.mute_speech_seconds > MUTE_SECONDS else None

@@ -119,7 +119,21 @@ def test_the_same_rows_under_two_names_are_never_worse(rows: list[Seen]) -> None
 def test_the_order_of_rows_without_corrections_changes_nothing(rows: list[Seen], random: Any) -> None:
     rows = [replace(row, corrected_text=None) for row in rows]
     mixed = random.sample(rows, len(rows))
-    assert json.dumps(found(mixed)) == json.dumps(found(rows))
+    # Sums of the same numbers in another order differ in their last digits, and bounds of ratios are exponentials.
+    assert_alike(found(mixed), found(rows))
+
+
+def assert_alike(one: Any, other: Any) -> None:
+    """Documents are the same but for the last digits of their numbers."""
+    if isinstance(one, dict):
+        assert list(one) == list(other)
+        one, other = list(one.values()), list(other.values())
+    if isinstance(one, list):
+        assert len(one) == len(other)
+        for mine, its in zip(one, other, strict=True):
+            assert_alike(mine, its)
+    else:
+        assert one == (pytest.approx(other, rel=1e-6) if isinstance(other, float) else other)
 
 
 @laws

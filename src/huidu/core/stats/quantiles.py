@@ -58,8 +58,9 @@ class Slowness:
         return compared is not None and compared.within(0.0, level)
 
     def _above(self, cell_of: Callable[[float], int]) -> MeanDifference | None:
-        clusters = len(self.bands[0][0])
-        mine, mine_all, theirs, theirs_all = (np.zeros(clusters) for _ in range(4))
+        # Both arms may have clusters of their own: the users of each.
+        mine, mine_all = (np.zeros(len(self.bands[0][0])) for _ in range(2))
+        theirs, theirs_all = (np.zeros(len(self.bands[0][1])) for _ in range(2))
         for candidate, stable in self.bands:
             cell = quantile_cell(stable.sum(axis=0), self.q)
             there = max(0, cell_of(self.edges[cell]))

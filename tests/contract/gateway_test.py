@@ -872,9 +872,21 @@ def test_gateway_log_tells_recognitions_from_other_requests(tmp_path: Path) -> N
             _logs_kinds(gate, NAMED_KINDS)
 
 
+def _settled(gate: Front) -> int:
+    """How many lines there are once all that was asked before is logged: that comes after the answer."""
+
+    def all_logged() -> bool:
+        written = gate.gateway.written()
+        idle = all(gate.gateway.in_flight(version) == 0 for version in ("v1", "v2"))
+        return idle and written is not None and written.lines == len(gate.lines())
+
+    until(all_logged)
+    return len(gate.lines())
+
+
 def _logs_kinds(gate: Front, meant: dict[tuple[str, str], str]) -> None:
     for (method, target), kind in meant.items():
-        before = len(gate.lines())
+        before = _settled(gate)
         if method == "UPGRADE":
             with connect(f"ws://127.0.0.1:{gate.port}{target}") as stream:
                 stream.recv()

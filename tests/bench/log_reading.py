@@ -32,7 +32,7 @@ TICK_SECONDS = 0.5
 
 
 def log_lines(lines: int, units: int, per_second: int) -> list[bytes]:
-    """Lines as Envoy writes them: keys sorted, about 300 bytes each, by users who come again at random."""
+    """Lines as Envoy writes them, about 600 bytes each, by users who come again at random, each at his own address."""
     chance = random.Random(1)
     names = [f"{chance.getrandbits(64):016x}" for _ in range(units)]
     return [orjson.dumps(_line(chance, names, START + number / per_second)) for number in range(lines)]
@@ -44,22 +44,36 @@ def _line(chance: random.Random, names: list[str], now: float) -> dict[str, obje
     rule = "included" if kind < 0.02 else "excluded" if kind < 0.03 else "share" if bucket < SHARE.share_bp else "rest"
     version = "v2" if rule in ("included", "share") else "v1"
     fell_back = version == "v2" and chance.random() < 0.002
+    audio_seconds, service_ms = round(chance.uniform(1, 60), 2), int(chance.lognormvariate(6, 0.7))
+    upload_ms = chance.randrange(500)
     return {
-        "attempts": 2 if fell_back else 1,
-        "audio_seconds": round(chance.uniform(1, 60), 2),
-        "bucket": bucket,
-        "generation": 14,
-        "ms": int(chance.lognormvariate(6, 0.7)),
-        "release": 1,
-        "request_id": f"{chance.getrandbits(32):08x}-4c5e-4b5f-9c8e-{chance.getrandbits(48):012x}",
-        "rule": rule,
-        "served_by": "v1" if fell_back else version,
-        "share_bp": SHARE.share_bp,
-        "status": 503 if version == "v1" and chance.random() < 0.001 else 200,
         "time": round(now, 3),
+        "release": 1,
+        "generation": 14,
+        "kind": "recognition",
+        "rule": rule,
         "unit": names[user],
         "unit_kind": "cookie",
+        "peer": names[user][::-1],
+        "bucket": bucket,
+        "share_bp": SHARE.share_bp,
+        "request_id": f"{chance.getrandbits(32):08x}-4c5e-4b5f-9c8e-{chance.getrandbits(48):012x}",
         "version": version,
+        "served_by": "v1" if fell_back else version,
+        "attempts": 2 if fell_back else 1,
+        "status": 503 if version == "v1" and chance.random() < 0.001 else 200,
+        "ms": upload_ms + service_ms,
+        "service_ms": service_ms,
+        "upload_ms": upload_ms,
+        "bytes_up": round(audio_seconds * 32_000),
+        "bytes_down": 400,
+        "audio_seconds": audio_seconds,
+        "chars": round(audio_seconds * 4),
+        "close_code": None,
+        "closed_by": None,
+        "first_message_ms": None,
+        "frames_up": None,
+        "frames_down": None,
     }
 
 
@@ -77,12 +91,20 @@ class Control:
 
     def tick(self, now: float) -> int:
         self.log.rotate_if_due(now)
-        observations, self.checkpoint = self.log.read(self.checkpoint)
-        found = Gathered(now, observations=tuple(observations), checkpoint=self.checkpoint)
+        read, before = self.log.read(self.checkpoint), (self.checkpoint or {}).get("read", 0)
+        assert read.trouble is None
+        self.checkpoint = read.checkpoint
+        found = Gathered(
+            now,
+            step_seconds=TICK_SECONDS,
+            observations=tuple(read.observations),
+            read_from=f"{before}.0",
+            checkpoint=self.checkpoint,
+        )
         self.view, record = decide(self.view, found)
         self.store.record(self.view.fleet, replace(record, checkpoint=self.checkpoint))
         self.log.forget(self.checkpoint, now)
-        return len(observations)
+        return len(read.observations)
 
 
 def catch_up(lines: list[bytes], per_second: int) -> Iterator[float]:
@@ -110,7 +132,7 @@ def steady(lines: list[bytes], per_second: int) -> tuple[list[float], float]:
                 ticks.append(time.perf_counter() - started)
         started = time.perf_counter()
         again = remembered(control.view.fleet, control.view.watch, control.store.each_evidence(1))
-        assert again == control.view
+        assert again == replace(control.view, alarms=())
         return ticks, time.perf_counter() - started
 
 

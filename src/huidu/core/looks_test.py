@@ -1,4 +1,4 @@
-from itertools import islice
+from itertools import islice, pairwise, takewhile
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +20,28 @@ def test_what_all_looks_spend_stays_within_the_total(looks: int, total: float) -
 def test_looks_double_to_the_end_of_the_stage_and_then_come_by_quarters() -> None:
     assert list(islice(look_times(Share(500, 20.0)), 8)) == [1.25, 2.5, 5.0, 10.0, 20.0, 25.0, 30.0, 35.0]
     assert next(look_times(Share(500, 1280.0))) == 10.0
+
+
+@pytest.mark.parametrize("hours", [1, 2, 24, 72, 24 * 30])
+def test_a_long_stage_is_looked_at_from_about_ten_seconds_on(hours: float) -> None:
+    """What fails altogether must not go on for the first hundredth of it."""
+    times = list(islice(look_times(Share(500, hours * 3600.0)), 40))
+    assert 10.0 <= times[0] < 20.0
+    assert hours * 3600.0 in times
+    doubled = [later / earlier for earlier, later in pairwise(times) if later <= hours * 3600.0]
+    assert doubled == [2.0] * len(doubled)
+
+
+def test_a_short_stage_keeps_its_looks() -> None:
+    assert next(look_times(Share(500, 1280.0))) == 10.0
+    assert next(look_times(Share(500, 600.0))) == 600 / 128
+
+
+@settings(deadline=None)
+@given(stages, st.floats(0.0001, 0.5))
+def test_a_stage_of_any_length_spends_no_more_than_the_total(stage: Share, total: float) -> None:
+    looks = len(list(takewhile(lambda at: at <= 10 * max(stage.for_seconds, 1.0), look_times(stage))))
+    assert sum(spend(total, index) for index in range(1, looks + 1)) < total
 
 
 @settings(deadline=None)

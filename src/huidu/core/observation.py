@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
 from huidu.core.audience import COMPARED, Rule
@@ -187,12 +188,10 @@ def samples(
         yield _of_report(report)
 
 
+@cache
 def stage_name(share_bp: int) -> str:
     """The name of the stage in which this share of the users meets the candidate."""
-    return _STAGES.setdefault(share_bp, Share(share_bp, 0.0).name)
-
-
-_STAGES: dict[int, str] = {}
+    return Share(share_bp, 0.0).name
 
 
 def _of_line(seen: Observation, hang_seconds: float, reported: Collection[str]) -> Sample | None:

@@ -6,7 +6,18 @@ from hypothesis import strategies as st
 
 from huidu.core import plan
 from huidu.core.errors import InvalidError
-from huidu.core.plan import Golden, Guard, Measure, Plan, Rules, Share
+from huidu.core.plan import (
+    DEFAULT_GUARDS,
+    DEFAULT_PLAN,
+    Answer,
+    Golden,
+    Guard,
+    Measure,
+    Plan,
+    Rules,
+    Share,
+    usual_holdback_bp,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +68,47 @@ def test_a_golden_set_comes_first_or_not_at_all() -> None:
     assert Plan((Golden("a"), *shares))
     with pytest.raises(InvalidError, match="golden"):
         Plan((*shares, Golden("a")))
+
+
+@pytest.mark.parametrize("share", [0, 1, 500, 9_999])
+def test_a_holdback_stands_beside_everybody_alone(share: int) -> None:
+    with pytest.raises(InvalidError, match="accepted: beside 100% only"):
+        Share(share, 1.0, holdback_bp=1)
+    assert Share(share, 1.0).candidate_share == share / 10_000
+
+
+@pytest.mark.parametrize("holdback", [-1, 10_000, 20_000])
+def test_a_holdback_is_a_part_of_the_users(holdback: int) -> None:
+    with pytest.raises(InvalidError, match="accepted: 0% to less than 100%"):
+        Share(10_000, 1.0, holdback_bp=holdback)
+
+
+@given(st.integers(1, 9_999), st.integers(0, 9_999))
+def test_a_holdback_puts_nobody_back_who_had_the_candidate(last: int, holdback: int) -> None:
+    stages = (Share(last, 1.0), Share(10_000, 1.0, holdback_bp=holdback))
+    if last + holdback <= 10_000:
+        assert Plan(stages).stages[-1].candidate_share >= last / 10_000  # type: ignore[union-attr]
+    else:
+        with pytest.raises(InvalidError, match="so that nobody is put back"):
+            Plan(stages)
+
+
+@given(st.integers(0, 9_999))
+def test_the_usual_holdback_fits_behind_any_share(last: int) -> None:
+    holdback_bp = usual_holdback_bp(last)
+    assert holdback_bp == (500 if last <= 9_000 else (10_000 - last) // 2)
+    if last:
+        assert Plan((Share(last, 1.0), Share(10_000, 1.0, holdback_bp=holdback_bp)))
+
+
+def test_what_is_usual_asks_for_evidence_and_keeps_some_users_back() -> None:
+    shares = [stage for stage in DEFAULT_PLAN.stages if isinstance(stage, Share)]
+    assert [(share.at_least, share.units, share.holdback_bp) for share in shares] == [
+        (500, 3, 0), (100, 3, 0), (100, 3, 0), (100, 3, 500),
+    ]  # fmt: skip
+    assert {guard.name for guard in DEFAULT_GUARDS if guard.answer is Answer.HOLD} == {"rejects"}
+    # What only holds, and what is counted, certifies nothing.
+    assert {guard.name for guard in DEFAULT_GUARDS if guard.at_most is None} == {"crashes", "rejects", "empty"}
 
 
 def test_guards_and_error_probabilities_refuse_nonsense() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -22,6 +23,7 @@ from huidu.core.release import (
     Stop,
     accepted,
     advance,
+    aged,
     as_seen,
     begin,
     effects,
@@ -72,12 +74,103 @@ def test_a_whole_plan_walks_from_admission_to_promotion() -> None:
     assert (fleet.stable, fleet.previous, fleet.release) == ("v2", "v1", None)
 
 
+def test_a_stage_grows_older_only_while_it_is_watched() -> None:
+    """Whatever any wall clock says."""
+    release = in_phase(Phase.SHARE)
+    later = advance(advance(release, Event.PAUSE_ASKED, 1e9), Event.RESUME_ASKED, -1e9)
+    assert later.elapsed_seconds == release.elapsed_seconds == 0.0
+    assert aged(aged(release, 0.5), 7.0).elapsed_seconds == 7.5
+
+
 def test_time_that_a_release_was_held_does_not_count() -> None:
-    release = replace(in_phase(Phase.SHARE), entered_at=100.0)
-    held = advance(release, Event.PAUSE_ASKED, 110.0)
-    assert held.elapsed_seconds(200.0) == 10.0
-    resumed = advance(held, Event.RESUME_ASKED, 150.0)
-    assert resumed.elapsed_seconds(160.0) == 20.0
+    release = aged(in_phase(Phase.SHARE), 10.0)
+    held = aged(advance(release, Event.PAUSE_ASKED, 110.0), 90.0)
+    assert (held.elapsed_seconds, held.watched_seconds) == (10.0, 100.0)
+    resumed = aged(advance(held, Event.RESUME_ASKED, 150.0), 10.0)
+    assert resumed.elapsed_seconds == 20.0
+
+
+def test_the_next_stage_is_as_old_as_it_is() -> None:
+    release = aged(advance(aged(in_phase(Phase.SHARE), 10.0), Event.PAUSE_ASKED, 1.0), 5.0)
+    following = advance(advance(release, Event.RESUME_ASKED, 2.0), Event.STAGE_PASSED, 3.0)
+    assert (following.watched_seconds, following.held_seconds, following.stage_name) == (0.0, 0.0, "share:5000")
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.booleans()), max_size=20))
+def test_the_age_is_the_sum_of_the_steps_that_were_not_held(steps: list[tuple[float, bool]]) -> None:
+    release, wanted = in_phase(Phase.SHARE), 0.0
+    for step, pauses in steps:
+        event = Event.PAUSE_ASKED if pauses else Event.RESUME_ASKED
+        if event in accepted(release):
+            release = advance(release, event, 0.0)
+        release = aged(release, step)
+        wanted += 0.0 if release.held is not None else step
+    assert release.elapsed_seconds == pytest.approx(wanted)
+
+
+# ------------------------------------------------------------------ what Huidu holds by itself
+
+
+@pytest.mark.parametrize("phase", [Phase.SHARE, Phase.BAKE])
+def test_evidence_that_stopped_ends_the_share_until_somebody_resumes(phase: Phase) -> None:
+    release = in_phase(phase)
+    blinded = advance(release, Event.BLINDED, 1.0, "the gateway's evidence has stopped")
+    assert (blinded.phase, blinded.stage_name) == (phase, release.stage_name)
+    assert (blinded.share_bp, blinded.held, blinded.held_by) == (0, "the gateway's evidence has stopped", None)
+    stands = standing(Fleet("v1", release=blinded))
+    # The candidate keeps running, and nobody is drawn to it.
+    assert (stands.candidate, stands.share_bp, "v2" in stands.running) == ("v2", 0, True)
+    resumed = advance(blinded, Event.RESUME_ASKED, 2.0, "", "li")
+    assert (resumed.share_bp, resumed.held, resumed.share_ended) == (release.share_bp, None, False)
+    assert Event.STAGE_PASSED not in accepted(blinded)
+    assert {Event.FAILED, Event.ROLLBACK_ASKED, Event.FENCED} <= set(accepted(blinded))
+
+
+def test_a_share_that_ended_while_somebody_paused_stays_theirs() -> None:
+    paused = advance(in_phase(Phase.SHARE), Event.PAUSE_ASKED, 1.0, "lunch", "wang")
+    blinded = advance(paused, Event.BLINDED, 2.0, "the evidence has stopped")
+    assert (blinded.held, blinded.held_by, blinded.share_bp) == ("paused by wang: lunch", "wang", 0)
+    with pytest.raises(RefusedError, match="accepted now: resume_asked"):
+        advance(blinded, Event.PROMOTE_ASKED, 3.0, "", "li")
+    resumed = advance(blinded, Event.RESUME_ASKED, 3.0, "", "li")
+    assert (resumed.held, resumed.held_by, resumed.share_bp) == (None, None, 500)
+
+
+def test_the_next_stage_has_its_share_although_this_ones_had_ended() -> None:
+    blinded = advance(in_phase(Phase.SHARE), Event.BLINDED, 1.0, "the evidence has stopped")
+    promoted = advance(blinded, Event.PROMOTE_ASKED, 2.0, "seen elsewhere", "li")
+    assert (promoted.share_bp, promoted.held, promoted.share_ended) == (5000, None, False)
+    assert [each.stage for each in promoted.overrides] == ["share:500"]
+
+
+@pytest.mark.parametrize("phase", [Phase.SHARE, Phase.BAKE])
+def test_a_guard_that_asks_for_people_holds_and_keeps_the_share(phase: Phase) -> None:
+    release = in_phase(phase)
+    held = advance(release, Event.HELD, 1.0, "refused requests: proven worse")
+    assert (held.held, held.held_by, held.share_bp) == ("refused requests: proven worse", None, release.share_bp)
+    for event in (Event.HELD, Event.STAGE_PASSED, Event.PAUSE_ASKED):
+        assert event not in accepted(held)
+    assert advance(held, Event.RESUME_ASKED, 2.0, "", "li").held is None
+
+
+def test_only_stages_that_users_meet_are_held_or_blinded() -> None:
+    for phase in (Phase.ADMISSION, Phase.GOLDEN, Phase.PROMOTED, Phase.ROLLED_BACK):
+        assert not {Event.HELD, Event.BLINDED} & set(accepted(in_phase(phase)))
+
+
+def test_a_release_keeps_its_salt_to_its_end() -> None:
+    release = begin(1, "v2", "v1", PLAN, Rules(), 0.0, salt="5f3a", generation=9)
+    for event in (Event.ADMITTED, *[Event.STAGE_PASSED] * 4):
+        assert (release.salt, release.generation) == ("5f3a", 9)
+        release = advance(release, event, 1.0)
+
+
+@pytest.mark.parametrize(("phase", "holdback_bp"), [(Phase.GOLDEN, 0), (Phase.SHARE, 0), (Phase.BAKE, 500)])
+def test_users_are_held_back_in_the_bake_alone(phase: Phase, holdback_bp: int) -> None:
+    plan = Plan((*PLAN.stages[:-1], Share(10_000, 10.0, holdback_bp=500)))
+    release = replace(in_phase(phase), plan=plan)
+    assert release.holdback_bp == holdback_bp
+    assert replace(release, share_ended=True).holdback_bp == 0
 
 
 def test_a_promotion_answers_a_hold_of_huidus_own_and_not_a_persons_pause() -> None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -32,7 +33,7 @@ TICK_SECONDS = 0.5
 
 
 def log_lines(lines: int, units: int, per_second: int) -> list[bytes]:
-    """Lines as Envoy writes them: keys sorted, about 300 bytes each, by users who come again at random."""
+    """Lines as Envoy writes them: keys sorted, about 500 bytes each, by users who come again at random."""
     chance = random.Random(1)
     names = [f"{chance.getrandbits(64):016x}" for _ in range(units)]
     return [orjson.dumps(_line(chance, names, START + number / per_second)) for number in range(lines)]
@@ -44,21 +45,34 @@ def _line(chance: random.Random, names: list[str], now: float) -> dict[str, obje
     rule = "included" if kind < 0.02 else "excluded" if kind < 0.03 else "share" if bucket < SHARE.share_bp else "rest"
     version = "v2" if rule in ("included", "share") else "v1"
     fell_back = version == "v2" and chance.random() < 0.002
+    seconds, took_ms = round(chance.uniform(1, 60), 2), int(chance.lognormvariate(6, 0.7))
     return {
         "attempts": 2 if fell_back else 1,
-        "audio_seconds": round(chance.uniform(1, 60), 2),
+        "audio_seconds": seconds,
         "bucket": bucket,
+        "bytes_down": 300,
+        "bytes_up": int(32_000 * seconds),
+        "chars": int(4 * seconds),
+        "close_code": None,
+        "closed_by": None,
+        "first_message_ms": None,
+        "frames_down": None,
+        "frames_up": None,
         "generation": 14,
-        "ms": int(chance.lognormvariate(6, 0.7)),
+        "kind": "recognition",
+        "ms": took_ms + 20,
+        "peer": f"{user % 5000:016x}",
         "release": 1,
         "request_id": f"{chance.getrandbits(32):08x}-4c5e-4b5f-9c8e-{chance.getrandbits(48):012x}",
         "rule": rule,
         "served_by": "v1" if fell_back else version,
+        "service_ms": took_ms,
         "share_bp": SHARE.share_bp,
         "status": 503 if version == "v1" and chance.random() < 0.001 else 200,
         "time": round(now, 3),
         "unit": names[user],
         "unit_kind": "cookie",
+        "upload_ms": 20,
         "version": version,
     }
 
@@ -70,19 +84,26 @@ class Control:
         self.live = folder / "gateway.jsonl"
         self.store = SqlStore(open_database(folder, migrate=True))
         self.log = GatewayLogFiles(self.live, lambda: True, 256 * 10**6)
-        self.checkpoint: dict[str, object] | None = None
+        self.checkpoint: dict[str, Any] | None = None
         release = begin(1, "v2", "v1", Plan((SHARE, Share(10_000, 3600.0))), Rules(), START - 1)
         self.view = View(settled(Fleet("v1"), advance(release, Event.ADMITTED, START - 1)))
         self.store.record(self.view.fleet, Record(self.view.fleet.release))
 
     def tick(self, now: float) -> int:
         self.log.rotate_if_due(now)
-        observations, self.checkpoint = self.log.read(self.checkpoint)
-        found = Gathered(now, observations=tuple(observations), checkpoint=self.checkpoint)
+        before, read = self.checkpoint or {}, self.log.read(self.checkpoint)
+        self.checkpoint = read.checkpoint
+        found = Gathered(
+            now,
+            step_seconds=TICK_SECONDS,
+            observations=tuple(read.observations),
+            read_from=f"{before.get('read', 0)}.0",
+            checkpoint=read.checkpoint,
+        )
         self.view, record = decide(self.view, found)
-        self.store.record(self.view.fleet, replace(record, checkpoint=self.checkpoint))
-        self.log.forget(self.checkpoint, now)
-        return len(observations)
+        self.store.record(self.view.fleet, replace(record, checkpoint=read.checkpoint))
+        self.log.forget(read.checkpoint, now)
+        return len(read.observations)
 
 
 def catch_up(lines: list[bytes], per_second: int) -> Iterator[float]:

@@ -189,7 +189,9 @@ def samples(
 
 def stage_name(share_bp: int) -> str:
     """The name of the stage in which this share of the users meets the candidate."""
-    return _STAGES.setdefault(share_bp, Share(share_bp, 0.0).name)
+    found = _STAGES.get(share_bp)
+    # Asked for each line: a stage is not made each time.
+    return found if found is not None else _STAGES.setdefault(share_bp, Share(share_bp, 0.0).name)
 
 
 _STAGES: dict[int, str] = {}

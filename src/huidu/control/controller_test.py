@@ -452,7 +452,7 @@ def test_a_share_is_renewed_before_its_time_runs_out_and_not_at_every_tick(
 
 
 def test_time_without_control_makes_no_stage_older(world: World, first_share: Controller) -> None:
-    world.ticks(first_share, 33.0)
+    world.ticks(first_share, 28.0)
     before = running(first_share).watched_seconds
     # Killed: what it had not stored is forgotten.
     world.clock.go_on(7200.0)

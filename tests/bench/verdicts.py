@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/bench/verdicts.py --runs 500 --stages 12,18,28 --reviews 24
 
-Users stick to their version by bucket; users draw audios at random from a pool; reviewers correct recognitions
-drawn at random, whatever their version; one audio counts once per version and release.
+Users stick to their version by bucket, each at an address of his own; they draw audios at random from a pool; reviewers
+correct recognitions drawn at random, whatever their version; one audio counts once per version and release.
 """
 
 import argparse
@@ -16,8 +16,9 @@ import numpy as np
 
 from huidu.core.evidence import EDGES_MS, GROUPS, Sums, Text, VersionSums
 from huidu.core.looks import Look, look_times
-from huidu.core.plan import Guard, Measure, Rules, Share
-from huidu.core.verdict import Verdict, carried, cause, certified, judge, judge_bake
+from huidu.core.observation import Failure
+from huidu.core.plan import DEFAULT_HOLDBACK_BP, FULL_BP, Guard, Measure, Rules, Share
+from huidu.core.verdict import Verdict, cause, certified, judge
 
 STABLE, CANDIDATE = "v1", "v2"
 
@@ -57,6 +58,7 @@ class World:
     sigma: float = 0.5
     extra_looks: int = 12
     bake_seconds: float = 15.0
+    holdback_bp: int = DEFAULT_HOLDBACK_BP
     certify_in_last_only: bool = True
 
 
@@ -137,18 +139,19 @@ class Release:
         rng, world = self.rng, self.world
         bad = rng.random(len(users)) < self.frail[users] + quality.bad_rate
         ms = quality.slower * world.latency_ms * np.exp(world.sigma * rng.standard_normal(len(users)))
-        cells = np.where(bad, len(EDGES_MS) - 1, np.searchsorted(EDGES_MS, ms, side="right") - 1)
-        groups = self.groups[users]
+        groups, names = self.groups[users], self.units[users].tolist()
+        failed = [name for name, failing in zip(names, bad.tolist(), strict=True) if failing]
         histogram = np.zeros((GROUPS, len(EDGES_MS)), dtype=np.int64)
-        np.add.at(histogram, (groups, np.maximum(cells, 0)), 1)
+        cells = np.searchsorted(EDGES_MS, ms[~bad], side="right") - 1
+        np.add.at(histogram, (groups[~bad], np.maximum(cells, 0)), 1)
         return VersionSums(
             requests=len(users),
-            bad=int(bad.sum()),
-            units=frozenset(self.units[users].tolist()),
-            bad_units=frozenset(self.units[users[bad]].tolist()),
+            bad=len(failed),
+            units=frozenset(names),
             group_requests=np.bincount(groups, minlength=GROUPS),
-            group_bad=np.bincount(groups[bad], minlength=GROUPS),
-            group_ms=histogram,
+            latency={"s0": histogram},
+            peers=Counter(names),
+            failures={Failure.BAD: Counter((name, name) for name in failed)},
         )
 
 
@@ -179,7 +182,7 @@ def simulate(world: World, judged_by: Rules, candidate: Quality, seed: int, look
             certifies = over and (last or not world.certify_in_last_only)
             certifying += certifies
             look = Look(index, certifying if certifies else 0)
-            verdicts = carried(verdicts, judge(judged_by, sums, CANDIDATE, STABLE, look))
+            verdicts = judge(judged_by, sums, CANDIDATE, STABLE, look, verdicts)
             if failed := cause(verdicts):
                 told.rolled_back = (stage.name, failed.guard)
                 return told
@@ -189,17 +192,17 @@ def simulate(world: World, judged_by: Rules, candidate: Quality, seed: int, look
                     told.certified_look = ends
                     break
                 told.waiting.update(name for name, v in verdicts.items() if not v.passed and name != "crashes")
-    told.rolled_back = baked(release, world, judged_by, sums, Look(index))
+    told.rolled_back = baked(release, world, judged_by, Look(index))
     return told
 
 
-def baked(release: Release, world: World, judged_by: Rules, share: Sums, look: Look) -> tuple[str, str] | None:
-    """The roll back in the bake, if there is one."""
-    stage, sums, before = Share(10_000, world.bake_seconds), Sums(), 0.0
+def baked(release: Release, world: World, judged_by: Rules, look: Look) -> tuple[str, str] | None:
+    """The roll back in the bake, if there is one: it is judged against the users held back, like any share."""
+    stage, sums, before = Share(FULL_BP, world.bake_seconds, holdback_bp=world.holdback_bp), Sums(), 0.0
     for at, _ in stage_looks(stage, False, 0):
-        sums, before = sums + release.served(10_000, at - before), at
+        sums, before = sums + release.served(FULL_BP - world.holdback_bp, at - before), at
         look = Look(look.index + 1)
-        if failed := cause(judge_bake(judged_by, sums, share, CANDIDATE, STABLE, look)):
+        if failed := cause(judge(judged_by, sums, CANDIDATE, STABLE, look)):
             return stage.name, failed.guard
     return None
 

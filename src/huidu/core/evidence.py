@@ -11,8 +11,8 @@ What users did not get is kept by peer (client address) and user, so that no one
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -143,9 +143,7 @@ def blocks(seen: Iterable[Sample], known: Mapping[str, "Sums"], release: int, pa
     tallies: defaultdict[tuple[str, int], defaultdict[str, _Tally]] = defaultdict(lambda: defaultdict(_Tally))
     new_units: dict[tuple[str, str], _NewUnits] = {}
     rows: list[Row] = []
-    for sample in seen:
-        if sample.release != release:
-            continue
+    for sample in _failed_once(sample for sample in seen if sample.release == release):
         stage, version = sample.stage, sample.version
         tally = tallies[stage, int(sample.time)][version]
         if sample.counts:
@@ -165,6 +163,19 @@ def blocks(seen: Iterable[Sample], known: Mapping[str, "Sums"], release: int, pa
         key = ":".join(filter(None, (str(second), part, stage)))
         rows.append(Row(stage, Kind.SECOND, key, float(second), payload))
     return rows
+
+
+def _failed_once(seen: Iterable[Sample]) -> Iterator[Sample]:
+    """The samples, of which several may say of one socket that it is bad: it failed once."""
+    failed: set[str] = set()
+    for sample in seen:
+        if sample.failure is Failure.BAD and sample.request_id in failed:
+            if not sample.counts:
+                continue
+            sample = replace(sample, failure=None, reason=None)
+        elif sample.failure is Failure.BAD:
+            failed.add(sample.request_id)
+        yield sample
 
 
 @dataclass(slots=True)

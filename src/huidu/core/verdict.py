@@ -29,7 +29,7 @@ from huidu.core.plan import Answer, Guard, Rules
 from huidu.core.stats.paired import PairedInterval, cluster_sums, paired_interval
 from huidu.core.stats.proportions import ExactDifference, Hits, binomial_greater
 from huidu.core.stats.quantiles import Slowness, comparable
-from huidu.core.stats.ratios import MeanDifference, difference, ratio
+from huidu.core.stats.ratios import LEAST_CLUSTERS, MeanDifference, difference, ratio
 
 INTERVAL_LEVEL = 0.05
 
@@ -374,7 +374,9 @@ def _latency(ours: VersionSums, theirs: VersionSums, guard: Guard) -> Finding:
     slowness = Slowness(bands, EDGES_MS, guard.quantile or 0.95)
     lower, upper = slowness.interval(INTERVAL_LEVEL)
     bounds = {name: value for name, value in (("lower", lower), ("upper", upper)) if value is not None}
-    return Finding((slowness,), numbers | bounds | {"estimate": slowness.estimate})
+    groups = (np.any([pair[side].any(axis=1) for pair in bands], axis=0) for side in (0, 1))
+    few = min(np.count_nonzero(of_side) for of_side in groups) < LEAST_CLUSTERS
+    return Finding((None if few else slowness,), numbers | bounds | {"estimate": slowness.estimate})
 
 
 def _only_sockets(sums: VersionSums) -> bool:

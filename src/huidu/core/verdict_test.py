@@ -1,5 +1,7 @@
 import json
 import runpy
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from huidu.core.evidence import EDGES_MS, GROUPS, Row, Sums, Text, VersionSums, edge_index, golden_row, group_of
+from huidu.core.evidence import (
+    EDGES_MS,
+    GROUPS,
+    Client,
+    Row,
+    Sums,
+    Text,
+    VersionSums,
+    edge_index,
+    golden_row,
+    group_of,
+)
 from huidu.core.looks import Look
-from huidu.core.plan import Guard, Measure, Rules
+from huidu.core.observation import OLD_BAND, SOCKET_BAND, Failure
+from huidu.core.plan import DEFAULT_GUARDS, Answer, Guard, Measure, Rules
 from huidu.core.verdict import (
     STATE_OF,
     Code,
@@ -22,7 +36,6 @@ from huidu.core.verdict import (
     certified,
     crashes,
     judge,
-    judge_bake,
     judge_golden,
 )
 
@@ -46,29 +59,55 @@ def units(count: int, start: int = 0) -> list[str]:
 
 
 def arm(
-    users: int, requests: int = 10, failing: int = 0, ms: float = 30.0, texts: tuple[Text, ...] = ()
+    users: int,
+    requests: int = 10,
+    failing: int = 0,
+    ms: float = 30.0,
+    texts: tuple[Text, ...] = (),
+    kind: Failure = Failure.BAD,
+    start: int = 0,
 ) -> VersionSums:
-    """So many users with so many requests each, of which the first `failing` users had one bad request."""
-    names = units(users)
-    group_requests, group_bad = np.zeros(GROUPS, dtype=np.int64), np.zeros(GROUPS, dtype=np.int64)
+    """So many users with so many requests each, of which the first `failing` users had one that failed.
+
+    Each is at an address of his own. Every answer tells its length.
+    """
+    names = units(users, start)
+    group_requests = np.zeros(GROUPS, dtype=np.int64)
     histograms = np.zeros((GROUPS, len(EDGES_MS)), dtype=np.int64)
     for place, name in enumerate(names):
-        bad, group = place < failing, group_of(name)
+        group = group_of(name)
         group_requests[group] += requests
-        group_bad[group] += bad
-        histograms[group, edge_index(ms * (1 + place % 7 / 10))] += requests - bad
-        histograms[group, -1] += bad
+        histograms[group, edge_index(ms * (1 + place % 7 / 10))] += requests - (place < failing)
     return VersionSums(
-        users * requests,
-        failing,
-        0,
-        frozenset(names),
-        frozenset(names[:failing]),
-        group_requests,
-        group_bad,
-        histograms,
-        texts,
+        requests=users * requests,
+        bad=failing if kind is Failure.BAD else 0,
+        answered=users * requests,
+        units=frozenset(names),
+        group_requests=group_requests,
+        latency={"s0": histograms},
+        peers=dict.fromkeys(names, requests),
+        failures={kind: dict.fromkeys(((name, name) for name in names[:failing]), 1)} if failing else {},
+        texts=texts,
     )
+
+
+def at_addresses(sums: VersionSums, *peers: str) -> VersionSums:
+    """The same with its users spread over so many addresses."""
+    address = {unit: peers[place % len(peers)] for place, unit in enumerate(sorted(sums.units))}
+    counted: Counter[str] = Counter()
+    for unit, requests in sums.peers.items():
+        counted[address[unit]] += requests
+    failures: dict[Failure, dict[Client, int]] = {
+        kind: {(address[unit], unit): count for (_, unit), count in clients.items()}
+        for kind, clients in sums.failures.items()
+    }
+    return replace(sums, peers=dict(counted), failures=failures)
+
+
+def failing_so_often(sums: VersionSums, count: int) -> VersionSums:
+    """The same with every failure so many times over."""
+    failures = {kind: dict.fromkeys(clients, count) for kind, clients in sums.failures.items()}
+    return replace(sums, failures=failures)
 
 
 def texts(count: int, wrong: int, errors: int = 0) -> tuple[Text, ...]:
@@ -94,7 +133,16 @@ def codes(verdicts: dict[str, Verdict]) -> dict[str, str]:
 def test_every_code_stands_for_a_state(code: Code) -> None:
     verdict = Verdict("errors", code)
     assert verdict.state is STATE_OF[code]
-    assert [verdict.failed, verdict.passed, verdict.state is State.UNDECIDED].count(True) == 1
+    assert verdict.failed == (verdict.state is State.FAILED)
+    assert verdict.passed == (verdict.state is State.PASSED)
+
+
+def test_what_is_not_measured_is_neither_undecided_nor_passed() -> None:
+    for code in (Code.NOT_MEASURED, Code.NOT_SEEN):
+        verdict = Verdict("latency", code)
+        assert verdict.state is State.NOT_MEASURED
+        assert not verdict.failed
+        assert not verdict.passed
 
 
 def test_a_verdict_survives_json() -> None:
@@ -120,6 +168,20 @@ def test_certified_needs_every_guard_that_has_an_at_most() -> None:
     assert not certified(RULES, {})
 
 
+def test_only_what_such_traffic_cannot_show_is_asked_of_nobody() -> None:
+    passed = {name: Verdict(name, Code.PROVEN_WITHIN) for name in ("errors", "latency", "cer", "numerals")}
+    assert certified(RULES, passed | {"latency": Verdict("latency", Code.NOT_SEEN)})
+    for code in Code:
+        if code not in (Code.PROVEN_WITHIN, Code.NOT_SEEN):
+            assert not certified(RULES, passed | {"latency": Verdict("latency", code)}), code
+    assert not certified(RULES, {name: verdict for name, verdict in passed.items() if name != "latency"})
+
+
+def test_a_guard_that_is_off_is_needed_by_nobody() -> None:
+    rules = Rules(tuple(guard for guard in DEFAULT_GUARDS if guard.name not in ("cer", "numerals")))
+    assert certified(rules, {name: Verdict(name, Code.PROVEN_WITHIN) for name in ("errors", "latency")})
+
+
 def test_the_cause_is_what_explains_the_rest() -> None:
     failed = {name: Verdict(name, Code.PROVEN_WORSE) for name in ("cer", "mine", "numerals", "latency")}
     found = cause(failed)
@@ -137,7 +199,8 @@ def test_the_cause_is_what_explains_the_rest() -> None:
 
 def test_no_evidence_proves_nothing() -> None:
     nothing = judged(VersionSums(), VersionSums())
-    assert {verdict.state for verdict in nothing.values()} == {State.UNDECIDED}
+    assert not any(verdict.failed or verdict.passed for verdict in nothing.values())
+    assert not certified(LOOSE, nothing)
     assert codes(nothing) == {
         "errors": "no_evidence",
         "latency": "no_evidence",
@@ -194,11 +257,7 @@ def test_a_tolerance_counts_requests_and_not_users() -> None:
 
 
 def test_one_user_who_fails_often_is_one_user() -> None:
-    names = units(20)
-    bad = np.zeros(GROUPS, dtype=np.int64)
-    bad[group_of(names[0])] = 10
-    one = arm(20)
-    suffering = VersionSums(200, 10, 0, one.units, frozenset(names[:1]), one.group_requests, bad, one.group_ms)
+    suffering = failing_so_often(arm(20, failing=1), 10)
     assert not judged(suffering, arm(400))["errors"].failed
 
 
@@ -252,24 +311,308 @@ def test_crashes_are_a_rule(ours: int, theirs: int) -> None:
     assert judge(Rules((guard,)), sums, "v2", "v1", NOW)["crashes"] == crashes(guard, sums, "v2", "v1")
 
 
+# ------------------------------------------------------------------ who can move a verdict
+
+ERRORS = Rules((Guard("errors", Measure.DIFFERENCE, 0.0, 0.05),))
+
+
+def errors(candidate: VersionSums, stable: VersionSums, look: Look = NOW) -> Verdict:
+    return judged(candidate, stable, ERRORS, look)["errors"]
+
+
+def test_one_who_draws_many_cookies_at_one_address_rolls_nobody_back() -> None:
+    """His users are as many as he likes; his address is one, and no part of what the stable version gets."""
+    attacker = at_addresses(arm(400, requests=1, failing=400, start=1000), "attacker")
+    others = arm(100)
+    candidate = Sums({"v2": others}) + Sums({"v2": attacker})
+    found = errors(candidate.of("v2"), arm(1000))
+    assert not found.failed
+    assert found.numbers["candidate_rate"] == pytest.approx(1 / 1400)
+
+
+@pytest.mark.parametrize("peers", [1, 2, 3])
+def test_a_roll_back_by_failed_requests_needs_failures_from_three_addresses(peers: int) -> None:
+    """Addresses that make under half of the stable version's recognitions, but enough for their failures to count."""
+    addresses = [f"a{number}" for number in range(peers)]
+    candidate = at_addresses(arm(100, failing=60), *addresses)
+    stable = Sums({"v1": at_addresses(arm(40, start=500), *addresses)}) + Sums({"v1": arm(60, start=1000)})
+    found = errors(candidate, stable.of("v1"))
+    assert found.numbers["candidate_peers"] == peers
+    assert found.numbers["peers_part"] == pytest.approx(0.4)
+    assert found.code is (Code.PROVEN_WORSE if peers == 3 else Code.TOO_FEW_PEERS)
+    assert found.state is (State.FAILED if peers == 3 else State.UNDECIDED)
+
+
+def test_everybody_behind_one_address_can_prove_a_loss() -> None:
+    found = errors(at_addresses(arm(100, failing=60), "office"), at_addresses(arm(100, start=500), "office"))
+    assert found.failed
+    assert (found.numbers["candidate_peers"], found.numbers["peers_part"]) == (1, 1.0)
+
+
+def test_half_of_the_stable_versions_recognitions_is_enough_of_one_address() -> None:
+    candidate = at_addresses(arm(100, failing=60), "office")
+    for others, code in ((100, Code.PROVEN_WORSE), (101, Code.TOO_FEW_PEERS)):
+        stable = Sums({"v1": at_addresses(arm(100, start=500), "office")}) + Sums({"v1": arm(others, start=1000)})
+        assert errors(candidate, stable.of("v1")).code is code
+
+
+def test_a_recorder_that_returns_no_cookie_can_prove_a_loss() -> None:
+    """One address, a new user for every request: 5 % of the candidate's fail."""
+    candidate = at_addresses(arm(1200, requests=1, failing=60), "recorder")
+    stable = at_addresses(arm(4800, requests=1, failing=5, start=5000), "recorder")
+    assert errors(candidate, stable).failed
+
+
+def test_without_addresses_users_stand_for_them() -> None:
+    """Rows of an earlier Huidu name none."""
+    nameless = replace(arm(100), failures={Failure.BAD: {("", unit): 5 for unit in units(60)}}, peers={})
+    found = errors(nameless, replace(arm(100, start=500), peers={}))
+    assert found.failed
+    assert (found.numbers["candidate_peers"], found.numbers["candidate_rate"]) == (60, 60 / 1000)
+    two = replace(nameless, failures={Failure.BAD: {("", unit): 5 for unit in units(2)}})
+    assert not errors(two, replace(arm(100, start=500), peers={})).failed
+
+
+def test_a_loss_that_waits_for_more_addresses_does_not_keep_a_pass_or_a_failure_away() -> None:
+    candidate = at_addresses(arm(100, failing=60), "a")
+    found = judged(candidate, arm(100, start=500), ERRORS)["errors"]
+    assert not found.failed
+    proven = judge(ERRORS, Sums({"v1": arm(400), "v2": arm(20, failing=6)}), "v2", "v1", NOW, {"errors": found})
+    assert proven["errors"].failed
+
+
+clients = st.dictionaries(
+    st.tuples(st.sampled_from(["", "a", "b", "c"]), st.integers(0, 5).map(lambda unit: f"{unit:016x}")),
+    st.integers(1, 50),
+    max_size=12,
+)
+addresses = st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), st.integers(0, 300), max_size=4)
+
+
+def of_clients(failed: dict[Client, int], peers: dict[str, int], unseen: int) -> VersionSums:
+    """A side whose users make as many requests as they have failures and more, some from addresses nobody knows."""
+    requests = max(sum(peers.values()) + unseen, sum(failed.values()), 1)
+    names = units(6)
+    group_requests = np.zeros(GROUPS, dtype=np.int64)
+    group_requests[[group_of(name) for name in names]] = requests
+    failures: dict[Failure, dict[Client, int]] = {Failure.BAD: failed} if failed else {}
+    return VersionSums(requests, units=frozenset(names), group_requests=group_requests, peers=peers, failures=failures)
+
+
+def counted_plainly(failed: dict[Client, int], requests: int, peers: dict[str, int], others: int) -> float:
+    """What counts of a side's failures, as the rule says it: of each address at most max(1, s n)."""
+    total = 0.0
+    for address in {peer or unit for peer, unit in failed}:
+        count = sum(count for (peer, unit), count in failed.items() if (peer or unit) == address)
+        part = peers.get(address, 0) / others
+        total += min(count, max(1.0, part * requests))
+    return total
+
+
+@settings(deadline=None)
+@given(clients, addresses, clients, addresses, st.integers(0, 100))
+def test_of_one_addresss_failures_no_more_count_than_its_part_of_the_other_side(
+    mine: dict[Client, int],
+    my_peers: dict[str, int],
+    others: dict[Client, int],
+    other_peers: dict[str, int],
+    unseen: int,
+) -> None:
+    """Both sides alike."""
+    ours, theirs = of_clients(mine, my_peers, unseen), of_clients(others, other_peers, unseen)
+    numbers = errors(ours, theirs).numbers
+    plain = counted_plainly(mine, ours.requests, other_peers, theirs.requests)
+    assert numbers["candidate_rate"] * ours.requests == pytest.approx(plain)
+    other_plain = counted_plainly(others, theirs.requests, my_peers, ours.requests)
+    assert numbers["stable_rate"] * theirs.requests == pytest.approx(other_plain)
+    back = errors(theirs, ours).numbers
+    assert back["candidate_rate"] == pytest.approx(numbers["stable_rate"])
+    assert back["estimate"] == pytest.approx(-numbers["estimate"])
+
+
+@settings(deadline=None)
+@given(st.integers(1, 400), st.integers(1, 5), st.integers(1, 60))
+def test_two_addresses_never_roll_back_what_others_do_not_meet(users: int, each: int, look: int) -> None:
+    attack = failing_so_often(at_addresses(arm(users, requests=5, failing=users, start=2000), "a", "b"), each)
+    candidate = (Sums({"v2": arm(50)}) + Sums({"v2": attack})).of("v2")
+    for guard in ("errors", "rejects", "empty"):
+        kinds = {"errors": Failure.BAD, "rejects": Failure.REJECTED, "empty": Failure.EMPTY}
+        failed = replace(candidate, failures={kinds[guard]: candidate.failures[Failure.BAD]})
+        rules = Rules((Guard(guard, Measure.DIFFERENCE, 0.0, None),))
+        assert not judged(failed, arm(200, start=5000), rules, Look(look))[guard].failed
+
+
+# ------------------------------------------------------------------ what was refused, and what was empty
+
+UNSERVED = Rules(
+    (
+        Guard("rejects", Measure.DIFFERENCE, 0.0, None, answer=Answer.HOLD),
+        Guard("empty", Measure.DIFFERENCE, 0.0, None),
+    )
+)
+
+
+@pytest.mark.parametrize(("guard", "kind"), [("rejects", Failure.REJECTED), ("empty", Failure.EMPTY)])
+def test_answers_that_help_nobody_are_judged_apart(guard: str, kind: Failure) -> None:
+    verdicts = judged(arm(40, failing=30, kind=kind), arm(400, failing=3, kind=kind), UNSERVED)
+    assert [name for name, verdict in verdicts.items() if verdict.failed] == [guard]
+    both = judged(arm(40, failing=4, kind=kind), arm(400, failing=40, kind=kind), UNSERVED)
+    assert not any(verdict.failed for verdict in both.values())
+
+
+def test_whether_answers_are_empty_is_seen_only_where_both_sides_tell_their_length() -> None:
+    told, untold = arm(40, failing=30, kind=Failure.EMPTY), replace(arm(400), answered=0)
+    assert judged(told, untold, UNSERVED)["empty"].code is Code.NOT_SEEN
+    assert judged(untold, told, UNSERVED)["empty"].code is Code.NOT_SEEN
+    assert judged(VersionSums(), told, UNSERVED)["empty"].code is Code.NO_EVIDENCE
+    seen = judged(untold, told, UNSERVED)["empty"]
+    assert seen.state is State.NOT_MEASURED
+    # What is not measured has no rate, least of all 0.0 %.
+    assert "candidate_rate" not in seen.numbers
+
+
+def test_a_guard_that_only_holds_takes_nothing_from_those_that_roll_back() -> None:
+    """The level is shared by guards that take a model away."""
+    candidate, stable = arm(20, failing=3), arm(400)
+    with_rejects = Rules((*ERRORS.guards, UNSERVED.guards[0]))
+    both = Rules((*ERRORS.guards, UNSERVED.guards[1]))
+    proven = [
+        max(look for look in range(1, 400) if judged(candidate, stable, rules, Look(look))["errors"].failed)
+        for rules in (ERRORS, with_rejects, both)
+    ]
+    assert proven[0] == proven[1] > proven[2]
+
+
+# ------------------------------------------------------------------ latency at equal length
+
+LATENCY = Rules((Guard("latency", Measure.RATIO, 1.1, 1.2, quantile=0.95),))
+
+
+def timed(**bands: VersionSums) -> VersionSums:
+    """A side whose requests of each band of length took as long as those of an arm."""
+    sums = Sums()
+    for band, one in bands.items():
+        sums = sums + Sums({"v": replace(one, latency={band: one.latency["s0"]})})
+    return sums.of("v")
+
+
+def latency(candidate: VersionSums, stable: VersionSums) -> Verdict:
+    return judged(candidate, stable, LATENCY)["latency"]
+
+
+def test_a_version_that_got_the_longer_audio_is_not_slow() -> None:
+    """Long clips take ten times as long on both; the candidate got nine times as many of them (Simpson 1951)."""
+    candidate = timed(s0=arm(40), s2=arm(360, ms=300.0, start=1000))
+    stable = timed(s0=arm(360, start=3000), s2=arm(40, ms=300.0, start=5000))
+    assert not latency(candidate, stable).failed
+    assert latency(candidate, stable).numbers["estimate"] == pytest.approx(1.0, rel=0.1)
+    # Taken together it would be: without bands.
+    mixed = [replace(side, latency={"s0": np.sum(list(side.latency.values()), axis=0)}) for side in (candidate, stable)]
+    assert latency(*mixed).failed
+
+
+def test_a_version_that_is_slower_at_every_length_is_slow_though_it_got_the_shorter_audio() -> None:
+    candidate = timed(s0=arm(360, ms=60.0), s2=arm(40, ms=600.0, start=1000))
+    stable = timed(s0=arm(40, start=3000), s2=arm(360, ms=300.0, start=5000))
+    assert latency(candidate, stable).failed
+    assert latency(candidate, stable).numbers["estimate"] == pytest.approx(2.0, rel=0.1)
+
+
+def test_one_clients_long_clips_in_a_band_that_is_empty_elsewhere_make_nobody_slow() -> None:
+    attack = arm(400, ms=60_000.0, start=1000)
+    for theirs in (0, 1):
+        few = {"s4": arm(theirs, start=7000)} if theirs else {}
+        found = latency(timed(s0=arm(100), s4=attack), timed(s0=arm(100, start=5000), **few))
+        assert not found.failed
+        assert found.numbers["estimate"] == pytest.approx(1.0, rel=0.1)
+
+
+def test_where_one_side_does_not_tell_seconds_bytes_are_compared() -> None:
+    def by_bytes(one: VersionSums, seconds_too: bool) -> VersionSums:
+        counts = one.latency["s0"]
+        return replace(one, latency={"b0": counts} | ({"s0": counts} if seconds_too else {}))
+
+    slow = by_bytes(arm(100, ms=120.0), True)
+    assert latency(slow, by_bytes(arm(300, start=1000), False)).failed
+    assert latency(by_bytes(arm(100, ms=120.0), False), by_bytes(arm(300, start=1000), True)).failed
+    # Where both tell them, bytes are left out: compressed audio has few.
+    misled = replace(by_bytes(arm(100), True), latency={"s0": arm(100).latency["s0"], "b0": slow.latency["b0"]})
+    assert not latency(misled, by_bytes(arm(300, start=1000), True)).failed
+
+
+def test_what_was_measured_before_there_were_bands_is_compared_with_its_like() -> None:
+    old = replace(arm(100, ms=120.0), latency={OLD_BAND: arm(100, ms=120.0).latency["s0"]})
+    assert latency(old, arm(300, start=1000)).code is Code.NO_EVIDENCE
+    assert latency(old, timed(**{OLD_BAND: arm(300, start=1000)})).failed
+
+
+def test_failed_requests_have_no_latency() -> None:
+    """Half of the candidate's users fail: that is no slowness."""
+    assert not latency(arm(100, failing=50), arm(300, start=1000)).failed
+
+
+def sockets(users: int, first_message: bool, start: int = 0) -> VersionSums:
+    one = arm(users, start=start)
+    return replace(one, sockets=one.requests, latency={SOCKET_BAND: one.latency["s0"]} if first_message else {})
+
+
+def test_sockets_whose_messages_nobody_sees_have_no_latency_and_hold_nobody() -> None:
+    unseen = latency(sockets(100, False), sockets(300, False, 1000))
+    assert unseen.code is Code.NOT_SEEN
+    assert certified(LATENCY, {"latency": unseen})
+    assert latency(sockets(100, True), sockets(300, True, 1000)).passed
+
+
+@pytest.mark.parametrize(
+    ("candidate", "stable"),
+    [
+        # Recognitions whose time nobody told.
+        (replace(arm(100), latency={}), replace(arm(300, start=1000), latency={})),
+        (replace(arm(100), latency={}), arm(300, start=1000)),
+        (arm(100), replace(arm(300, start=1000), latency={})),
+        # One recognition among sockets, and messages that only one side shows.
+        (replace(sockets(100, False), sockets=999), sockets(300, False, 1000)),
+        (sockets(100, False), sockets(300, True, 1000)),
+        (sockets(100, True), sockets(300, False, 1000)),
+        (VersionSums(), VersionSums()),
+        # Fewer than tell a quantile.
+        (arm(100), arm(1, start=1000)),
+    ],
+)
+def test_recognitions_without_a_time_are_no_evidence_and_certify_nobody(
+    candidate: VersionSums, stable: VersionSums
+) -> None:
+    found = latency(candidate, stable)
+    assert found.code is Code.NO_EVIDENCE
+    assert found.state is State.UNDECIDED
+    assert not certified(LATENCY, {"latency": found})
+
+
 # ------------------------------------------------------------------ the bake
 
 
-def test_the_bake_judges_errors_and_crashes_only() -> None:
-    baked = judge_bake(LOOSE, Sums({"v2": arm(400, failing=200)}), Sums({"v1": arm(200)}), "v2", "v1", NOW)
-    assert codes(baked) == {
-        "errors": "proven_worse",
-        "latency": "not_measured",
-        "cer": "not_measured",
-        "numerals": "not_measured",
-        "crashes": "no_crash",
+def test_the_bake_is_judged_against_the_users_held_back_by_every_guard() -> None:
+    held_back = arm(20, start=1000, texts=texts(20, 1))
+    for guard, bake in (
+        ("errors", arm(380, failing=300)),
+        ("latency", arm(380, ms=120.0)),
+        ("numerals", arm(380, texts=texts(300, 290))),
+    ):
+        assert [name for name, verdict in judged(bake, held_back).items() if verdict.failed] == [guard]
+    equal = judged(arm(380, texts=texts(300, 9)), held_back)
+    assert {verdict.state for verdict in equal.values()} <= {State.UNDECIDED, State.PASSED}
+    assert not {Code.NO_EVIDENCE, Code.TOO_FEW_USERS} & {verdict.code for verdict in equal.values()}
+
+
+def test_a_bake_without_a_holdback_is_judged_by_crashes_alone() -> None:
+    bake = replace(arm(380, failing=300), crashes=1)
+    assert codes(judged(bake, VersionSums())) == {
+        "errors": "no_evidence",
+        "latency": "no_evidence",
+        "cer": "no_evidence",
+        "numerals": "no_evidence",
+        "crashes": "crashed",
     }
-
-
-def test_a_longer_bake_alone_fails_nobody() -> None:
-    """At the same rate of bad requests, more users meet one when they are watched for longer."""
-    bake, share = arm(400, requests=100, failing=160), arm(200, requests=10, failing=8)
-    assert not judge_bake(LOOSE, Sums({"v2": bake}), Sums({"v1": share}), "v2", "v1", NOW)["errors"].failed
 
 
 # ------------------------------------------------------------------ the golden set

@@ -393,7 +393,6 @@ def test_a_healthy_candidate_is_promoted_under_attack(site: Site) -> None:
 
 
 @pytest.mark.deep
-@pytest.mark.xfail(strict=True, reason="one address may fill a band of length with its longest clips, on one side only")
 def test_clips_longer_than_others_in_their_band_prove_nothing(site: Site) -> None:
     release = site.start(ATTACKED_SHORT)
     attacker = Attacker(site.up.gateway)

@@ -7,18 +7,40 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Suites that run beside each other, on two cores; the others run whole installations, and keep the machine.
 BESIDE := tests/contract tests/oracle tests/imports_test.py tests/e2e/report_test.py tests/e2e/eval_test.py
 
-.PHONY: demo test check bench bench-gateway bench-scoring bench-intervals load kit clean
+# Draws the order of the tests and what hypothesis tries; printed, and given again as make test SEED=1234.
+ifndef SEED
+SEED := $(shell $(PYTHON) -c 'import random; print(random.getrandbits(31))')
+endif
+RUN = $(BIN)/python -m pytest --randomly-seed=$(SEED) --hypothesis-seed=$(SEED)
+# libfaketime: the monotonic clock stays, also where pthreads wait by it (which Python's threads do at each switch).
+# Envoy does not start under it.
+AHEAD := FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_FORCE_MONOTONIC_FIX=0 PYTHONPATH=$(CURDIR)/tests/ahead faketime -f +400d
+NEEDS_ENVOY := src/huidu/adapters/gateways/envoy/envoy_test.py
+
+.PHONY: demo test test-deep test-ahead test-bare check bench bench-gateway bench-scoring bench-intervals load kit clean
 
 demo: $(VENV)/.installed
 	$(BIN)/huidu demo
 
 test: $(VENV)/.installed-dev check
 ifeq ($(strip $(PYTEST)),)
-	$(BIN)/python -m pytest -n 2 src tools $(BESIDE)
-	$(BIN)/python -m pytest tests $(BESIDE:%=--ignore=%)
+	$(RUN) -m "not deep" -n 2 src tools $(BESIDE)
+	$(RUN) -m "not deep" tests $(BESIDE:%=--ignore=%)
 else
-	$(BIN)/python -m pytest $(PYTEST)
+	$(RUN) $(PYTEST)
 endif
+
+# Suites that take long.
+test-deep: $(VENV)/.installed-dev
+	$(RUN) -m deep src tests tools
+
+# The unit tests and nginx's, 400 days ahead: nothing may rest on today.
+test-ahead: $(VENV)/.installed-dev
+	$(AHEAD) $(RUN) -m "not deep" -n 2 src tools --ignore=$(NEEDS_ENVOY)
+
+# The unit tests where none of these programs is installed.
+test-bare: $(VENV)/.installed-dev
+	HUIDU_TEST_WITHOUT=nginx,sctk,chromium,ffmpeg $(RUN) -m "not deep" -n 2 src tools
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check src tests tools

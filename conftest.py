@@ -10,7 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# How long one example takes says how busy the machine is. Tests of speed measure for themselves.
+hypothesis.settings.register_profile("huidu", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("huidu")
 
 WITHOUT = frozenset(filter(None, os.environ.get("HUIDU_TEST_WITHOUT", "").split(",")))
 

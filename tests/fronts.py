@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request as WebSocketRequest
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
@@ -75,6 +76,9 @@ class Behaviour:
     reset: str = ""  # at once, after_reading, in_answer: how it drops connections
     hangs: bool = False  # reads, and never answers
     audio_seconds: str = "1.5"  # what it says of itself
+    chars: str | None = "12"  # how long it says its text is; None: it does not say
+    text: str | None = None  # what it hears; None: its answer has no text
+    socket: str = "echoes"  # or "closes 1011" each at its first message, or "mute": reads and never says a word
 
 
 class Backend:
@@ -144,14 +148,24 @@ class _Connection(asyncio.Protocol):
             self.abort()
 
     def _echo(self, protocol: ServerProtocol, data: bytes) -> None:
-        """A WebSocket: says the backend's name and echoes; "close" closes it as a move does."""
+        """A WebSocket: says the backend's name and echoes. "close" closes it as a move does, "headers" tells them."""
         protocol.receive_data(data)
         for event in protocol.events_received():
+            kind = self._backend.behaviour.socket
             if isinstance(event, WebSocketRequest):
+                self._upgraded = event.headers
                 protocol.send_response(protocol.accept(event))
-                protocol.send_text(self._backend.name.encode())
+                if kind == "echoes":
+                    protocol.send_text(self._backend.name.encode())
+            elif kind != "echoes" and isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
+                if kind == "closes 1011":
+                    protocol.send_close(1011, "an internal error")
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT and event.data == b"close":
                 protocol.send_close(4012, "moved: connect again")
+            elif isinstance(event, Frame) and event.opcode is Opcode.TEXT and event.data == b"headers":
+                protocol.send_text(json.dumps({k.lower(): v for k, v in self._upgraded.raw_items()}).encode())
+            elif protocol.state is not State.OPEN:
+                pass  # a close is under way
             elif isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
                 send = {Opcode.TEXT: protocol.send_text, Opcode.BINARY: protocol.send_binary}
                 send.get(event.opcode, protocol.send_continuation)(event.data, event.fin)
@@ -178,20 +192,21 @@ class _Connection(asyncio.Protocol):
         if behaviour.reset == "after reading":
             self.abort()
         elif not behaviour.hangs:
-            body = json.dumps(
-                {
-                    "name": backend.name,
-                    "method": self._parser.get_method().decode(),
-                    "target": self._target.decode(errors="surrogateescape"),
-                    "headers": self._headers,
-                    "length": self._length,
-                    "sha256": self._digest.hexdigest(),
-                }
-            ).encode()
-            self._answer(behaviour, body)
+            said = {} if behaviour.text is None else {"text": behaviour.text}
+            got = {
+                "name": backend.name,
+                "method": self._parser.get_method().decode(),
+                "target": self._target.decode(errors="surrogateescape"),
+                "headers": self._headers,
+                "length": self._length,
+                "sha256": self._digest.hexdigest(),
+            }
+            self._answer(behaviour, json.dumps(got | said).encode())
 
     def _answer(self, behaviour: Behaviour, body: bytes) -> None:
-        lines = (f"content-length: {len(body)}", f"x-audio-seconds: {behaviour.audio_seconds}")
+        lines = [f"content-length: {len(body)}", f"x-audio-seconds: {behaviour.audio_seconds}"]
+        if behaviour.chars is not None:
+            lines.append(f"x-huidu-chars: {behaviour.chars}")
         head = "\r\n".join((f"HTTP/1.1 {behaviour.status} X", *lines, "", "")).encode()
         loop, half = asyncio.get_event_loop(), len(body) // 2
         if behaviour.reset == "in answer":
@@ -200,6 +215,8 @@ class _Connection(asyncio.Protocol):
         elif behaviour.before_seconds or behaviour.pause_seconds:
 
             def begin() -> None:
+                if self.transport.is_closing():
+                    return  # whoever asked has left
                 self.transport.write(head + body[:half])
                 loop.call_later(behaviour.pause_seconds, self.transport.write, body[half:])
 
@@ -315,6 +332,9 @@ class Front:
     output: Path
     started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     clients: list[RawClient] = field(default_factory=list)
+    _read_of: int | None = None
+    _read_bytes: int = 0
+    _lines: list[dict[str, Any]] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return f"Front({self.engine})"
@@ -361,14 +381,19 @@ class Front:
         return self.clients[-1]
 
     def lines(self) -> list[dict[str, Any]]:
-        """All whole lines of the log's live file."""
-        if not self.places.gateway_log.exists():
+        """All whole lines of the log's live file. Each is parsed once: there may be a hundred thousand."""
+        try:
+            with self.places.gateway_log.open("rb") as file:
+                inode = os.fstat(file.fileno()).st_ino
+                if inode != self._read_of or os.fstat(file.fileno()).st_size < self._read_bytes:
+                    self._read_of, self._read_bytes, self._lines = inode, 0, []
+                file.seek(self._read_bytes)
+                whole = [line for line in file if line.endswith(b"\n")]
+        except FileNotFoundError:
             return []
-        return [
-            json.loads(line)
-            for line in self.places.gateway_log.read_text().splitlines(keepends=True)
-            if line.endswith("\n")
-        ]
+        self._read_bytes += sum(map(len, whole))
+        self._lines += map(json.loads, whole)
+        return list(self._lines)
 
     def line_of(self, request_id: str | None) -> dict[str, Any]:
         """The line of a request, once it has been written."""

@@ -185,6 +185,7 @@ def config_of(settings: "Settings") -> "Config":
         move_streams=settings.gateway.drain == "move",
         drain_limit_seconds=settings.gateway.drain_limit,
         hang_after_seconds=settings.gateway.hang_after,
+        sees_messages=settings.gateway.engine != "nginx",
     )
 
 
@@ -214,13 +215,12 @@ def make_gateway(settings: "Settings", engine: str | None = None) -> "FileGatewa
 
 def nginx_findings() -> tuple[str, str]:
     """For `doctor`: what was found of nginx, and what to do about it; empty where nothing is."""
-    from huidu.adapters.gateways.nginx.binary import INSTALL, find_nginx
+    from huidu.adapters.gateways.nginx.binary import INSTALL, find_nginx_with_lua
 
     try:
-        nginx = find_nginx()
+        return f"{find_nginx_with_lua().path} with Lua", ""
     except HuiduError as error:
         return str(error), INSTALL
-    return (f"{nginx.path} with Lua", "") if nginx.lua else (f"{nginx.path} has no Lua module", INSTALL)
 
 
 def make_store(data: Path) -> "SqlStore":

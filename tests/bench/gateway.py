@@ -100,15 +100,23 @@ ENVOY_LOG = {
     "version": "v1",
     "served_by": "%UPSTREAM_CLUSTER%",
     "generation": 1,
+    "kind": "other",
     "rule": "none",
     "unit": "%REQ(X-UNIT)%",
     "unit_kind": "none",
     "bucket": 0,
+    "peer": "none",
     "share_bp": 0,
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "status": "%RESPONSE_CODE%",
     "ms": "%DURATION%",
+    "service_ms": "%COMMON_DURATION(DS_RX_END:US_RX_BEG:ms)%",
+    "upload_ms": "%COMMON_DURATION(DS_RX_BEG:DS_RX_END:ms)%",
+    "bytes_up": "%BYTES_RECEIVED%",
+    "bytes_down": "%BYTES_SENT%",
     "audio_seconds": "%RESP(X-AUDIO-SECONDS)%",
+    "chars": "%RESP(X-HUIDU-CHARS)%",
+    **dict.fromkeys(("close_code", "closed_by", "first_message_ms", "frames_up", "frames_down"), "none"),
 }
 MODULES = "\n".join(
     f"load_module {path};"

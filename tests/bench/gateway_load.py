@@ -6,7 +6,8 @@
     changes   routes change 1,000 times by `promote`, each awaited, under 64 kept connections at 2,000 requests/s
               and 50 open WebSockets
     kills     30 s of GET and of POST with 100 kB and 5 MB, while the candidate is killed and restarted every 2 s
-    stops     the same while the candidate is stopped (SIGSTOP) and `hang_after` is 3 s
+    stops     30 s of GET and of POST with 4 kB, while the candidate is stopped (SIGSTOP) and `hang_after` is 3 s: a
+              longer upload is rightly waited for longer
     dead      users of the stable version while 1,000 connections meet a candidate that is not there
     sockets   1,000 WebSockets for a minute, each echoing
 
@@ -116,12 +117,20 @@ def get(chance: random.Random) -> bytes:
     return request_bytes([("Cookie", f"huidu_uid=user-{chance.randrange(10**6)}")])
 
 
-_BODIES = {size: b"x" * size for size in (100_000, 5_000_000)}
+_BODIES = {size: b"x" * size for size in (4_000, 100_000, 5_000_000)}
 
 
 def mixed(chance: random.Random) -> bytes:
     """GET, POST of 100 kB, and now and then of 5 MB."""
-    size = chance.choices((0, 100_000, 5_000_000), (60, 38, 2))[0]
+    return _of_size(chance, chance.choices((0, 100_000, 5_000_000), (60, 38, 2))[0])
+
+
+def short(chance: random.Random) -> bytes:
+    """GET and POST of 4 kB."""
+    return _of_size(chance, chance.choice((0, 4_000)))
+
+
+def _of_size(chance: random.Random, size: int) -> bytes:
     lines = [("Cookie", f"huidu_uid=user-{chance.randrange(10**6)}")]
     return request_bytes(lines, method="POST", body=_BODIES[size]) if size else request_bytes(lines)
 
@@ -256,7 +265,7 @@ def _troubled(engine: str, scale: float, stopped: bool) -> bool:
                 candidate = start_backend("v2", port)
                 time.sleep(1.0)
 
-        uvloop.run(load(gate.port, mixed, CONNECTIONS, 600, trouble, count))
+        uvloop.run(load(gate.port, short if stopped else mixed, CONNECTIONS, 600, trouble, count))
         candidate.kill()
         candidate.wait()
         fell_back = sum(line["served_by"] == "v1" and line["version"] == "v2" for line in gate.lines())

@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +51,11 @@ from huidu.core.routes import Routes, Upstream
 from huidu.ports import FenceError
 
 ENGINES = sorted(GATEWAYS)
+SOCKET_KEYS = ("close_code", "closed_by", "first_message_ms", "frames_up", "frames_down")
 LOG_KEYS = {
-    *("time", "request_id", "release", "version", "served_by", "generation", "rule", "unit", "unit_kind"),
-    *("bucket", "share_bp", "attempts", "status", "ms", "audio_seconds"),
+    *("time", "request_id", "release", "version", "served_by", "generation", "kind", "rule", "unit", "unit_kind"),
+    *("bucket", "peer", "share_bp", "attempts", "status", "ms", "service_ms", "upload_ms", "bytes_up", "bytes_down"),
+    *("audio_seconds", "chars", *SOCKET_KEYS),
 }
 
 
@@ -147,6 +153,7 @@ def test_gateway_log_says_what_was_decided(both: list[Front]) -> None:
             assert set(line) == LOG_KEYS
             got = [line[name] for name in ("version", "served_by", "rule", "unit", "unit_kind", "bucket", "release")]
             assert got == [meant.version, meant.version, meant.rule, meant.unit, meant.unit_kind, meant.bucket, 7]
+            assert line["peer"] == meant.peer is not None
         client.close()
 
 
@@ -206,6 +213,32 @@ def test_gateway_ends_a_share_by_itself_when_its_time_is_over(kept: Front) -> No
     kept.swap(kept.serving(10_000, expires_at=time.time() - 5, audience=Audience(include=(CookieRule("tester"),))))
     assert client.request(tester).json["name"] == "v2"
     client.close()
+
+
+def test_gateway_gives_nobody_a_share_whose_time_has_not_begun(kept: Front) -> None:
+    """A clock that was set back ends a share instead of lengthening it; a few seconds are no lie."""
+    audience = Audience(include=(CookieRule("tester"),))
+    kept.swap(kept.serving(10_000, audience=audience, issued_at=time.time() + 60))
+    client = kept.client()
+    assert client.request().got("x-huidu-rule") == "expired"
+    assert client.request([("Cookie", "tester=1")]).json["name"] == "v2"
+    kept.swap(kept.serving(10_000, issued_at=time.time() + 4))
+    assert client.request().got("x-huidu-rule") == "share"
+    kept.swap(kept.serving(10_000, issued_at=time.time() + 6.5))
+    assert client.request().got("x-huidu-rule") == "expired"
+    until(lambda: client.request().got("x-huidu-rule") == "share")
+    client.close()
+
+
+def test_gateway_keeps_a_holdback_on_the_stable_version_at_the_full_share(kept: Front) -> None:
+    kept.swap(kept.serving(10_000, salt="a salt", holdback_bp=500))
+    for number, name in _sides(kept, range(1000)).items():
+        assert name == ("v1" if bucket("a salt", f"user-{number}") >= 9500 else "v2")
+    client = kept.client()
+    user = next(f"user-{number}" for number in range(1000) if bucket("a salt", f"user-{number}") >= 9500)
+    line = kept.line_of(client.request([("Cookie", f"huidu_uid={user}")]).got("x-request-id"))
+    client.close()
+    assert (line["version"], line["rule"], line["share_bp"]) == ("v1", "rest", 10_000)
 
 
 def test_gateway_opens_and_closes_a_window_by_itself(kept: Front) -> None:
@@ -346,6 +379,8 @@ def test_gateway_refuses_an_upload_over_the_limit(tmp_path: Path) -> None:
 
 
 BODIES = (0, 1, 100_000, 5_000_000)
+# Whoever sends much is waited for long: a second for each 8 kB.
+HANGING_BODIES = (0, 1, 4_000)
 
 
 @pytest.mark.parametrize("broken", ["refuses", "503", "502", "504", "at once", "after reading", "hangs"])
@@ -360,8 +395,9 @@ def test_gateway_serves_from_stable_what_the_candidate_cannot_take(gate: Front, 
         gate.candidate.behaviour = Behaviour(reset=broken)
     gate.swap(gate.serving(10_000))
     client = gate.client()
+    bodies = HANGING_BODIES if broken == "hangs" else BODIES
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-        for size in BODIES if method in ("POST", "PUT") else (0,):
+        for size in bodies if method in ("POST", "PUT") else (0,):
             answer = client.request([("Cookie", "huidu_uid=ann")], method=method, body=b"x" * size)
             assert (answer.status, answer.json["name"]) == (200, "v1")
             assert (answer.json["method"], answer.json["length"]) == (method, size)
@@ -407,6 +443,88 @@ def test_gateway_does_not_cut_slow_healthy_answers(gate: Front) -> None:
     assert answer.json["name"] == "v2"
     assert gate.line_of(answer.got("x-request-id"))["attempts"] == 1
     client.close()
+
+
+def test_gateway_waits_longer_for_the_answer_to_a_long_upload(gate: Front) -> None:
+    """`hang_after` is 0.5 s here, and a second more for each 8 kB."""
+    gate.swap(gate.serving(10_000))
+    gate.candidate.behaviour = Behaviour(before_seconds=3.0)
+    long, short = gate.client(), gate.client()
+    long.send([request_bytes(method="POST", body=b"x" * 40_000)])
+    short.send([request_bytes(method="POST")])
+    for client, meant in ((short, ("v1", 2)), (long, ("v2", 1))):
+        answer = client.receive()
+        line = gate.line_of(answer.got("x-request-id"))
+        assert (line["served_by"], line["attempts"]) == meant
+        assert "x-envoy-upstream-rq-per-try-timeout-ms" not in dict(answer.json["headers"])
+    assert 2500 < gate.line_of(answer.got("x-request-id"))["service_ms"] < 4500
+
+
+def test_gateway_waits_for_an_upload_of_unknown_length(gate: Front) -> None:
+    """nginx knows it by the time it asks a version: it has read the upload whole."""
+    gate.swap(gate.serving(10_000))
+    gate.candidate.behaviour = Behaviour(before_seconds=2.0)
+    answer = httpx.post(gate.url, content=iter([b"x" * 20_000, b"y" * 20_000]), timeout=10)
+    assert (answer.json()["name"], answer.json()["length"]) == ("v2", 40_000)
+
+
+def test_gateway_lets_no_client_say_how_long_to_wait(gate: Front) -> None:
+    gate.swap(gate.serving(10_000))
+    gate.candidate.behaviour = Behaviour(before_seconds=0.2)
+    client = gate.client()
+    for size in (0, 8_000):
+        sent = [("x-envoy-upstream-rq-per-try-timeout-ms", "1"), ("x-envoy-upstream-rq-timeout-ms", "1")]
+        assert client.request(sent, method="POST", body=b"x" * size).json["name"] == "v2"
+
+
+def test_gateway_leaves_uploads_to_a_candidate_that_reads_them_late(gate: Front) -> None:
+    """It reads a body only when it has a worker free for it: `hang_after` is 0.5 s here, and over long before."""
+    number, size = 8, 1_000_000
+    with _late_reader(number, size, after_seconds=3.0) as upstream:
+        gate.swap(gate.serving(10_000, upstreams=(gate.routes.upstreams[0], upstream)))
+        clients = [gate.client() for _ in range(number)]
+        whole = request_bytes(method="POST", body=b"x" * size)
+        senders = [threading.Thread(target=client.send, args=([whole],)) for client in clients]
+        for sender in senders:
+            sender.start()
+        assert [client.receive().body for client in clients] == [b"late"] * number
+        for sender in senders:
+            sender.join()
+    lines = until(lambda: len(found := [line for line in gate.lines() if line["bytes_up"]]) == number and found)
+    assert {(line["served_by"], line["attempts"], line["bytes_up"]) for line in lines} == {("v2", 1, size)}
+
+
+@contextmanager
+def _late_reader(number: int, size: int, after_seconds: float) -> Iterator[Upstream]:
+    """A service that reads the heads of so many uploads, and their bodies of `size` bytes long after."""
+    answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 4\r\n\r\nlate"
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2 * number)
+
+    def serve() -> None:
+        waiting: list[tuple[socket.socket, bytes]] = []
+        while len(waiting) < number:
+            connection, _ = listener.accept()
+            head = connection.recv(1000)
+            if head.startswith(b"POST"):
+                waiting.append((connection, head))
+            else:
+                connection.sendall(answer)
+                connection.close()
+        time.sleep(after_seconds)
+        for connection, got in waiting:
+            left = size - len(got.partition(b"\r\n\r\n")[2])
+            while left:
+                left -= len(connection.recv(1 << 16))
+            connection.sendall(answer)
+            connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    with closing(listener):
+        yield _at("v2", listener)
+
+
+def _at(version: str, listener: socket.socket) -> Upstream:
+    return Upstream(version, (f"127.0.0.1:{listener.getsockname()[1]}",))
 
 
 def test_gateway_gives_the_stable_version_all_the_time_it_needs(gate: Front) -> None:
@@ -574,7 +692,8 @@ def test_gateway_reports_what_is_in_flight(gate: Front) -> None:
     gate.candidate.behaviour = Behaviour(before_seconds=0.2, pause_seconds=1.0)
     assert until(lambda: gate.gateway.in_flight("v2") == 0)
     client = gate.client()
-    client.send([request_bytes()])
+    # nginx cuts an answer of the candidate that pauses for as long as a hang, which this upload puts off.
+    client.send([request_bytes(method="POST", body=b"x" * 40_000)])
     until(lambda: gate.gateway.in_flight("v2") == 1)
     client.receive()
     until(lambda: gate.gateway.in_flight("v2") == 0)
@@ -615,6 +734,25 @@ def test_gateway_keeps_sockets_where_they_are_and_sends_new_ones_where_routes_sa
         assert closed.value.rcvd is not None
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4012, "moved: connect again")
     until(lambda: gate.gateway.in_flight("v2") == 0)
+
+
+def test_gateway_tells_a_version_what_it_logs_of_its_sockets(kept: Front) -> None:
+    """An instance of ours records them itself."""
+    kept.swap(kept.serving(10_000))
+    with connect(_ws(kept), additional_headers={"x-huidu-peer": "forged", "x-huidu-share-bp": "1"}) as stream:
+        stream.recv()
+        stream.send("headers")
+        told = json.loads(stream.recv())
+    line = kept.line_of(told["x-request-id"])
+    assert (told["x-huidu-peer"], told["x-huidu-share-bp"]) == (line["peer"], "10000")
+    assert (told["x-huidu-rule"], told["x-huidu-unit"]) == ("share", line["unit"])
+    assert (line["kind"], line["status"], line["service_ms"]) == ("socket", 101, None)
+    assert line["bytes_down"] > 100
+    client = kept.client()
+    for lines in ((), [("x-huidu-peer", "forged")]):
+        names = [name for name, _ in client.request(lines, method="POST").json["headers"]]
+        assert "x-huidu-peer" not in names
+    client.close()
 
 
 def _first_word(gate: Front) -> str:
@@ -683,18 +821,174 @@ def test_gateway_log_holds_nothing_that_names_a_person(kept: Front) -> None:
         assert private not in text
 
 
-ODD_SECONDS = ("", "NaN", "Infinity", "-1", "1e5", "0x10", "1.2.3", ".", '1"', '1,"rule":"x"', "}")
+ODD_NUMBERS = ("", "NaN", "Infinity", "-1", "1e5", "0x10", "1.2.3", ".", '1"', '1,"rule":"x"', "}", "9" * 40)
 
 
-def test_gateway_logs_no_seconds_that_are_no_number(gate: Front) -> None:
+def test_gateway_logs_no_seconds_and_characters_that_are_no_number(gate: Front) -> None:
     client = gate.client()
     logged = {}
-    for said in ("12.25", *ODD_SECONDS):
-        gate.stable.behaviour = Behaviour(audio_seconds=said)
+    for said in ("12.25", "7", "0", *ODD_NUMBERS):
+        gate.stable.behaviour = Behaviour(audio_seconds=said, chars=said)
         line = gate.line_of(client.request().got("x-request-id"))
-        logged[said] = (line["rule"], line["audio_seconds"])
+        logged[said] = (line["rule"], line["audio_seconds"], line["chars"])
     client.close()
-    assert logged == {"12.25": ("no_release", 12.25)} | dict.fromkeys(ODD_SECONDS, ("no_release", None))
+    meant = {"12.25": (12.25, None), "7": (7, 7), "0": (0, 0)} | dict.fromkeys(ODD_NUMBERS, (None, None))
+    assert logged == {said: ("no_release", *values) for said, values in meant.items()}
+
+
+OWN_KINDS = {
+    ("POST", "/v1/audio/transcriptions?a=b"): "recognition",
+    ("POST", "/api/v1/transcribe"): "recognition",
+    ("POST", "/api/v1/settings/load"): "other",
+    ("GET", "/healthz"): "other",
+    ("PUT", "/api/v1/transcribe"): "other",
+    ("UPGRADE", "/ws/stream-transcribe"): "socket",
+    ("UPGRADE", "/"): "socket",
+    ("UPGRADE", "/console"): "other",
+}
+FOREIGN_KINDS = {
+    ("POST", "/anything"): "recognition",
+    ("GET", "/healthz"): "other",
+    ("HEAD", "/"): "other",
+    ("UPGRADE", "/whatever"): "socket",
+}
+NAMED_KINDS = {
+    ("POST", "/asr"): "recognition",
+    ("POST", "/asr/long?x=1"): "other",
+    ("POST", "/v2/calls/7"): "recognition",
+    ("UPGRADE", "/v2/live"): "socket",
+    ("UPGRADE", "/other"): "other",
+}
+
+
+def test_gateway_log_tells_recognitions_from_other_requests(tmp_path: Path) -> None:
+    for engine in ENGINES:
+        with front(engine, tmp_path / engine, SECRET) as gate:
+            _logs_kinds(gate, "foreign", FOREIGN_KINDS)
+            ours = tuple(replace(upstream, managed=True) for upstream in gate.routes.upstreams)
+            gate.swap(gate.serving(5000, upstreams=ours))
+            _logs_kinds(gate, "ours", OWN_KINDS)
+        with front(engine, tmp_path / f"{engine} named", SECRET, recognition_paths=("/asr", "/v2/*")) as gate:
+            _logs_kinds(gate, "named", NAMED_KINDS)
+
+
+def _logs_kinds(gate: Front, faces: str, meant: dict[tuple[str, str], str]) -> None:
+    for (method, target), kind in meant.items():
+        user = f"{faces} {method} {target}"
+        cookie = ("Cookie", f"huidu_uid={user}")
+        if method == "UPGRADE":
+            with connect(f"ws://127.0.0.1:{gate.port}{target}", additional_headers=[cookie]) as stream:
+                stream.recv()
+        else:
+            with closing(RawClient(gate.port)) as client:
+                client.send([request_bytes([cookie], target, method)])
+                client.socket.recv(1 << 16)
+        unit = unit_of(SECRET, user)
+        (line,) = until(lambda unit=unit: [line for line in gate.lines() if line["unit"] == unit])
+        assert line["kind"] == kind, (gate, method, target)
+        assert set(line) == LOG_KEYS
+
+
+def test_gateway_log_tells_the_services_time_from_the_clients(gate: Front) -> None:
+    gate.swap(gate.serving(10_000))
+    gate.candidate.behaviour = Behaviour(before_seconds=0.3)
+    client = gate.client()
+    whole = request_bytes(method="POST", body=b"x" * 1000)
+    client.socket.sendall(whole[:-500])
+    time.sleep(1.0)
+    client.socket.sendall(whole[-500:])
+    line = gate.line_of(client.receive().got("x-request-id"))
+    assert 290 <= line["service_ms"] < 700
+    assert 990 <= line["upload_ms"] < 1500
+    assert line["ms"] >= line["upload_ms"] + line["service_ms"] - 10
+    assert (line["bytes_up"], line["chars"]) == (1000, 12)
+    answer = client.request()
+    line = gate.line_of(answer.got("x-request-id"))
+    assert line["upload_ms"] < 100
+    assert (line["bytes_up"], line["bytes_down"]) == (0, len(answer.body))
+    assert [line[name] for name in SOCKET_KEYS] == [None] * 5
+
+
+HALF_UPLOADS = {
+    "plain": [b"Content-Length: 50000\r\n\r\nhalf"],
+    "chunked": [b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"],
+    "expecting": [b"Expect: 100-continue\r\nContent-Length: 50000\r\n\r\n", b"half"],
+    "nothing": [b"Content-Length: 50000\r\n\r\n"],
+}
+
+
+@pytest.mark.parametrize("parts", HALF_UPLOADS.values(), ids=HALF_UPLOADS)
+@pytest.mark.parametrize("reset", [False, True])
+def test_gateway_log_shows_who_left_during_the_own_upload(gate: Front, parts: list[bytes], reset: bool) -> None:
+    gate.swap(gate.serving(10_000))
+    with closing(RawClient(gate.port)) as client:
+        client.socket.sendall(b"POST /asr HTTP/1.1\r\nHost: a\r\n" + parts[0])
+        for part in parts[1:]:
+            assert b"100" in client.socket.recv(100)
+            client.socket.sendall(part)
+        time.sleep(0.2)
+        if reset:
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    (line,) = until(lambda: [line for line in gate.lines() if line["kind"] == "recognition"])
+    assert set(line) == LOG_KEYS
+    assert (line["kind"], line["upload_ms"], line["service_ms"]) == ("recognition", None, None)
+    # Whether a version was asked before the end is the gateway's business: where none was, none is named.
+    assert (line["served_by"] is None) == (line["attempts"] == 0)
+
+
+# What makes a line of its own, or none: whatever comes, lines are whole.
+ODD_REQUESTS = [
+    *SMUGGLED,
+    b"GET / HTTP/1.0\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.0\r\n\r\n",
+    b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nno chunk\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello",
+    b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+    b'GET /"\\ HTTP/1.1\r\nHost: "\\\r\nUser-Agent: "\\\r\nCookie: huidu_uid="\\\r\n\r\n',
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n\r\nab",
+    b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nno frames at all",
+    b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 30_000,
+    b"GET / HT",
+]
+
+
+@pytest.mark.parametrize("shape", ODD_REQUESTS, ids=range(len(ODD_REQUESTS)))
+def test_gateway_log_lines_are_whole_whatever_clients_send(kept: Front, shape: bytes) -> None:
+    kept.swap(kept.serving(5000))
+    with closing(RawClient(kept.port)) as client:
+        client.socket.sendall(shape)
+        client.socket.settimeout(0.3)
+        with suppress(OSError):
+            client.socket.recv(1 << 16)
+    with closing(RawClient(kept.port)) as client:
+        kept.line_of(client.request().got("x-request-id"))
+    assert all(set(line) == LOG_KEYS for line in kept.lines())
+
+
+def test_gateway_log_knows_clients_by_a_keyed_hash_of_their_address(tmp_path: Path) -> None:
+    for engine in ENGINES:
+        found = {}
+        for secret in ("one secret", "another secret"):
+            with front(engine, tmp_path / f"{engine} {secret}", secret, trusted_proxies=TRUSTED) as gate:
+                client = gate.client()
+                for said in (
+                    "2001:db8::7",
+                    "2001:db8::ffff:1",
+                    "2001:db8:0:1::7",
+                    "198.51.100.7",
+                    "::ffff:198.51.100.7",
+                ):
+                    answer = client.request([("X-Forwarded-For", said)])
+                    found[secret, said] = gate.line_of(answer.got("x-request-id"))["peer"]
+        assert all(re.fullmatch("[0-9a-f]{16}", peer) for peer in found.values())
+        one = [peer for (secret, _), peer in found.items() if secret == "one secret"]
+        assert one[0] == one[1] != one[2]  # of IPv6 the first 64 bits are a client's
+        assert one[3] == one[4]
+        assert len(set(found.values())) == 6
 
 
 def test_gateway_logs_a_client_that_left_in_its_upload_in_a_whole_line(gate: Front) -> None:
@@ -703,7 +997,7 @@ def test_gateway_logs_a_client_that_left_in_its_upload_in_a_whole_line(gate: Fro
     client.send([request_bytes(method="POST", body=b"x" * 1000)[:-500]])
     client.close()
     (line,) = until(lambda: [line for line in gate.lines() if line["status"] != 200])
-    assert (line["version"], line["rule"], line["audio_seconds"]) == ("v2", "share", None)
+    assert (line["version"], line["rule"], line["audio_seconds"], line["upload_ms"]) == ("v2", "share", None, None)
 
 
 def _numbers(line: dict[str, Any]) -> list[type]:
@@ -742,6 +1036,58 @@ def test_gateway_log_is_rotated_without_losing_or_tearing_a_line(gate: Front) ->
     until(lambda: set(sent) <= set(logged()))
     ids = logged()
     assert len(ids) == len(set(ids))
+    # What the gateway says it wrote is what is there: over rotations, from all workers.
+    until(lambda: (written := gate.gateway.written()) and written.lines == len(logged()))
+    assert gate.gateway.written().failures == 0
+
+
+def test_gateway_counts_the_lines_of_its_log_and_no_others(gate: Front) -> None:
+    first = gate.gateway.written()
+    assert first is not None
+    with closing(RawClient(gate.port)) as client:
+        for _ in range(5):
+            client.request()
+    for shape in (b"\x16no request\r\n\r\n", b"GET / HTTP/9.9\r\nHost: a\r\n\r\n"):
+        with closing(RawClient(gate.port)) as client:
+            client.socket.sendall(shape)
+            with suppress(OSError):
+                client.socket.recv(1000)
+    with connect(_ws(gate)) as stream:
+        stream.recv()
+    until(lambda: len(gate.lines()) == gate.gateway.written().lines >= 6)
+    gate.process.kill()
+    gate.process.wait()
+    until(
+        lambda: gate.gateway.written() is None
+    )  # the workers of an nginx that was killed go at once, but by themselves
+    until(lambda: not accepts(gate.port))
+    gate.restart()
+    again = until(gate.gateway.written)
+    assert (again.lines, again.life != first.life) == (0, True)
+
+
+def test_gateway_finds_its_log_again_when_it_is_asked(gate: Front) -> None:
+    """Whatever somebody else did with the file: lines go where its name is once the gateway was asked."""
+    log = gate.places.gateway_log
+    client = gate.client()
+
+    def removed() -> None:
+        log.unlink()
+
+    def renamed_and_recreated() -> None:
+        log.rename(log.with_suffix(".1"))
+        log.touch()
+
+    for spoil in (removed, renamed_and_recreated):
+        gate.line_of(client.request().got("x-request-id"))
+        spoil()
+        before = gate.gateway.written().lines
+        client.request()
+        # Nobody sees that line, and the gateway says that it wrote it.
+        until(lambda before=before: gate.gateway.written().lines == before + 1)
+        assert gate.lines() == []
+        assert gate.gateway.reopen_log()
+        until(lambda: gate.lines() or not client.request())
 
 
 # ------------------------------------------------------------------ TLS
@@ -828,7 +1174,7 @@ def test_gateway_serves_again_after_its_candidate_was_stopped_and_went_on(gate: 
         gate.swap(gate.serving(10_000, upstreams=(gate.routes.upstreams[0], upstream)))
         process.send_signal(signal.SIGSTOP)
         client = gate.client()
-        for size in (0, 100_000):
+        for size in (0, 4_000):
             answer = client.request(method="POST" if size else "GET", body=b"x" * size)
             assert (answer.status, answer.json["name"]) == (200, "v1")
         process.send_signal(signal.SIGCONT)

@@ -12,9 +12,10 @@ from huidu.adapters.store.releases import SqlStore
 from huidu.adapters.store.schema import releases, state
 from huidu.core.errors import NotFoundError, TakenOverError, UnavailableError
 from huidu.core.evidence import Kind, Row, crash_row, fold
-from huidu.core.plan import DEFAULT_PLAN, Rules
+from huidu.core.plan import DEFAULT_PLAN, Rules, Share
 from huidu.core.record import Happening, Outcome, Record, Watch, release_to_json
 from huidu.core.release import Event, Fleet, advance, begin, placed, settled
+from huidu.core.safety import IncludedRun, ProbeState
 from huidu.core.verdict import Code, Verdict
 
 
@@ -219,3 +220,53 @@ def test_peak_memory_only_rises(store: SqlStore) -> None:
     for peak in (100, 300, 200):
         store.raise_peak_memory({"v1": peak}, 1.0)
     assert store.peak_memory_bytes("v1") == 300
+
+
+def test_all_that_a_release_has_met_is_found_again(store: SqlStore) -> None:
+    release = replace(
+        advance(RELEASE, Event.ADMITTED, 6.0),
+        salt="c0ffee", generation=41, watched_seconds=12.5, held_seconds=2.5, share_ended=True, held="it has ended",
+    )  # fmt: skip
+    watch = Watch(
+        held_for=("share:500 rejects",), probe=ProbeState(2, True, True, 7), alarms=("evidence_stalled",),
+        included=IncludedRun(("a", "b"), ("a", "b")),
+    )  # fmt: skip
+    store.record(settled(FLEET, release), Record(release, watch))
+    found = store.load()
+    assert found is not None
+    assert (found.fleet.release, found.watch) == (release, watch)
+
+
+def test_a_release_of_an_older_huidu_goes_on_with_its_users_and_begins_its_stage_again(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    """Its stage's age was a difference of wall clocks, its users were drawn by its number, its stages had no floor."""
+    release = replace(advance(RELEASE, Event.ADMITTED, 6.0), held_seconds=3.0)
+    store.record(settled(FLEET, release), Record(release))
+    old = release_to_json(release, Watch(looks=4, certifying=1, taken=900.0, pids={"v2": 17}))
+    for name in ("watched_seconds", "salt", "generation", "share_ended"):
+        del old[name]
+    for name in ("held_for", "probe", "included", "alarms"):
+        del old["watch"][name]
+    old["plan"] = [{"share_bp": bp, "for_seconds": 60.0, "at_least": least} for bp, least in ((500, 0), (10_000, 7))]
+    old["rules"]["guards"] = [
+        {name: value for name, value in guard.items() if name != "answer"}
+        for guard in old["rules"]["guards"]
+        if guard["name"] not in ("rejects", "empty")
+    ]
+    with writing(open_database(tmp_path, migrate=False)) as connection:
+        connection.execute(update(releases).values(state=old))
+    found = store.load()
+    assert found is not None
+    assert found.fleet.release is not None
+    again = found.fleet.release
+    assert (again.phase, again.stage_name, again.share_bp) == (release.phase, "share:500", 500)
+    assert (again.salt, again.generation, again.elapsed_seconds, again.share_ended) == ("", 0, 0.0, False)
+    assert [(each.at_least, each.units, each.holdback_bp) for each in again.plan.stages if isinstance(each, Share)] == [
+        (100, 3, 0),
+        (7, 3, 0),
+    ]
+    assert [guard.name for guard in again.rules.guards] == ["errors", "crashes", "latency", "cer", "numerals"]
+    # Looks go on where they were: alpha is spent once.
+    assert (found.watch.looks, found.watch.certifying, found.watch.taken, found.watch.pids) == (4, 1, 0.0, {"v2": 17})
+    assert (found.watch.probe, found.watch.included) == (ProbeState(), IncludedRun())

@@ -51,7 +51,8 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         if error.errno not in _DISK:
             raise
-        print(f"huidu: {error.filename}: {error.strerror}; accepted: a disk that can be written to", file=sys.stderr)
+        where = error.filename or "the data folder"
+        print(f"huidu: {where}: {error.strerror}; accepted: a disk that can be written to", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

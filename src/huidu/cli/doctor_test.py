@@ -42,4 +42,4 @@ def test_what_is_not_measured_behind_nginx_is_a_remark(tmp_path: Path, engine: s
     remarks = [each for each in _gateway(load(configured(tmp_path, text))) if each.what == "sockets"]
     assert [each.ok for each in remarks] == ([True] if engine == "nginx" else [])
     for each in remarks:
-        assert each.found.startswith("not_measured behind nginx for v1: close codes")
+        assert each.found.startswith("sockets of v1: bytes and seconds only; close codes and messages are not_measured")

@@ -25,6 +25,8 @@ COMMANDS = ("status", "rollback", "promote", "pause", "resume")
 _ANSWER_SECONDS = 0.5
 _COMMAND_SECONDS = 10.0
 _STATUS_SECONDS = 2.0
+# No command is under way for longer before it is sent.
+_OLDEST_SECONDS = 60.0
 _BRING_UP_SECONDS = 90.0
 _LOCK_SECONDS = 0.3
 _PROOF_SECONDS = 5.0
@@ -138,6 +140,8 @@ def _command(asked: argparse.Namespace, places: Places) -> int:
     body |= {"expected_release": release["id"], "expected_stage": stage}
     if asked.command == "promote":
         body["resume"] = asked.resume
+        # Who names the stage knows it; else two who ask at once would take two steps.
+        body["asked_seconds_ago"] = None if asked.stage else _running_seconds()
     try:
         answer = ask(places, "POST", f"/api/v1/{asked.command}", body, _COMMAND_SECONDS)
     except NoAnswerError as error:
@@ -149,6 +153,19 @@ def _command(asked: argparse.Namespace, places: Places) -> int:
         ) from error
     _print(answer, asked.json, f"release {answer['id']}: now in {answer['stage']}" + _held(answer.get("held")))
     return 0
+
+
+def _running_seconds() -> float | None:
+    """How long ago this process was started, which is when its command was given; None where that cannot be told."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        # The count of the system's clock is rounded down.
+        started = (ticks + 1) / os.sysconf("SC_CLK_TCK")
+        seconds = time.clock_gettime(time.CLOCK_BOOTTIME) - started
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None
+    # A system that counts otherwise would make every command one of long ago.
+    return max(0.0, round(seconds, 3)) if seconds < _OLDEST_SECONDS else None
 
 
 def _held(reason: str | None) -> str:
@@ -249,6 +266,10 @@ def status_text(found: dict[str, Any]) -> str:
         lines.append(f"share      {found['share_bp'] / 100:g} %")
         if release["held"]:
             lines.append(f"held       {release['held']}")
+        # A last status of an older control says neither what is missing nor where evidence comes from.
+        if release.get("waits_for"):
+            lines.append(f"waits for  {release['waits_for']}")
+        lines += [f"note       {note}" for note in release.get("notes", [])]
     # A last status of an older control does not know how the last release ended.
     last = found.get("last_release")
     if last:
@@ -260,7 +281,10 @@ def status_text(found: dict[str, Any]) -> str:
     lines += [f"alarm      {alarm['alarm']}: {alarm['reason']}" for alarm in found.get("alarms", [])]
     for name, version in found["versions"].items():
         memory = f", {version['memory_bytes'] / 1e6:.0f} MB" if version["memory_bytes"] else ""
-        lines.append(f"runs       {name} at {version['address']}: {version['state']}{memory}")
+        reach = f", {version['reach']}" if version.get("reach") else ""
+        lines.append(f"runs       {name} at {version['address']}: {version['state']}{memory}{reach}")
+        if version.get("not_measured"):
+            lines.append(f"unseen     {name}: not_measured on its sockets: {', '.join(version['not_measured'])}")
     lines += [f"differs    {text}" for text in found["differences"]]
     lines.append(f"control    {found['control']}")
     return "\n".join(lines)

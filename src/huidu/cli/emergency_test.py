@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -73,16 +74,26 @@ SEEN = {"by": "li", "reason": "x", "expected_release": 3, "expected_stage": "sha
 @pytest.mark.parametrize(
     ("words", "path", "more"),
     [
-        (["promote"], "/api/v1/promote", {"resume": False}),
-        (["promote", "--resume"], "/api/v1/promote", {"resume": True}),
-        (["promote", "--stage", "golden"], "/api/v1/promote", {"resume": False, "expected_stage": "golden"}),
+        (["promote"], "/api/v1/promote", {"resume": False, "asked_seconds_ago": 0.5}),
+        (["promote", "--resume"], "/api/v1/promote", {"resume": True, "asked_seconds_ago": 0.5}),
+        (
+            ["promote", "--stage", "golden"],
+            "/api/v1/promote",
+            {"resume": False, "expected_stage": "golden", "asked_seconds_ago": None},
+        ),
         (["pause"], "/api/v1/pause", {}),
         (["resume", "--stage", "bake"], "/api/v1/resume", {"expected_stage": "bake"}),
     ],
 )
 def test_a_command_carries_the_release_and_the_stage_of_the_status(
-    control: FakeControl, words: list[str], path: str, more: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    control: FakeControl,
+    words: list[str],
+    path: str,
+    more: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(emergency, "_running_seconds", lambda: 0.5)
     assert emergency.main([*words, "--reason", "x"]) == 0
     assert control.asked == [(path, SEEN | more)]
     assert capsys.readouterr().out == "release 3: now in bake\n"
@@ -120,6 +131,13 @@ def test_a_command_that_is_not_done_says_why_in_one_line(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_a_process_knows_when_its_command_was_given() -> None:
+    code = "import time; from huidu.cli import emergency; time.sleep(0.3); print(emergency._running_seconds())"
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 0.3 <= float(done.stdout) <= time.monotonic() - started + 0.02
 
 
 def test_the_end_of_the_last_release_is_told_in_the_status() -> None:

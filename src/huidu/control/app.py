@@ -65,7 +65,13 @@ class SteeringCommand(Command):
 
 
 class PromoteCommand(SteeringCommand):
+    """`asked_seconds_ago`: how long before it was sent the command was given."""
+
     resume: bool = False
+    asked_seconds_ago: float | None = Field(default=None, ge=0)
+
+    def seen(self) -> Seen:
+        return Seen(self.expected_release, self.expected_stage, self.asked_seconds_ago)
 
 
 class RollbackCommand(Command):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from fakes import Clock
 
 from huidu.control.app import create_app
 from huidu.control.controller import Controller
@@ -23,11 +24,6 @@ CHANGED = {
     "no_effect": [], "unchanged": 40,
 }  # fmt: skip
 IN_SHARE = advance(begin(3, "v2", "v1", DEFAULT_PLAN, Rules(), 0.0), Event.ADMITTED, 1.0)
-
-
-class StillClock:
-    def now(self) -> float:
-        return 100.0
 
 
 class NoGateway:
@@ -76,7 +72,7 @@ def site() -> Site:
         cast("Controller", asked),
         cast("Store", None),
         cast("Gateway", NoGateway()),
-        StillClock(),
+        Clock(),
         lambda: dict(CHANGED),
         ended.append,
     )
@@ -88,14 +84,15 @@ def test_a_command_names_what_its_sender_saw_and_an_old_script_names_nothing(sit
     for name in ("pause", "resume"):
         assert site.client.post(f"/api/v1/{name}", json={"by": "li", "reason": "lunch", **seen}).status_code == 200
         assert site.client.post(f"/api/v1/{name}", json={"by": "li"}).status_code == 200
-    site.client.post("/api/v1/promote", json={"by": "li", "reason": "sure", "resume": True, **seen})
+    fresh = {"resume": True, "asked_seconds_ago": 0.25}
+    site.client.post("/api/v1/promote", json={"by": "li", "reason": "sure", **fresh, **seen})
     site.client.post("/api/v1/promote", json={"by": "li", "reason": "sure"})
     assert site.asked.calls == [
         ("pause", "li", "lunch", Seen(3, "share:500")),
         ("pause", "li", "", Seen()),
         ("resume", "li", "lunch", Seen(3, "share:500")),
         ("resume", "li", "", Seen()),
-        ("promote", "li", "sure", Seen(3, "share:500"), True),
+        ("promote", "li", "sure", Seen(3, "share:500", 0.25), True),
         ("promote", "li", "sure", Seen(), False),
     ]
 
@@ -107,6 +104,7 @@ def test_a_command_names_what_its_sender_saw_and_an_old_script_names_nothing(sit
         ("promote", {"reason": "x", "expected_stage": 7}),
         ("pause", {"expected_release": "three"}),
         ("pause", {"resume": True}),
+        ("promote", {"reason": "x", "asked_seconds_ago": -1}),
         ("resume", {"expected": 3}),
     ],
 )

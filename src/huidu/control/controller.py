@@ -105,7 +105,7 @@ class Controller:
     @property
     def processes(self) -> Mapping[str, Process]:
         """The managed processes as the last tick saw them."""
-        return self._gatherer.processes
+        return self._gatherer.processes or {}
 
     @property
     def reached(self) -> Mapping[str, Reach]:
@@ -159,11 +159,12 @@ class Controller:
 
     def tick(self) -> None:
         """Gathers, decides, records and applies once."""
-        live = self._live
-        found = self._gatherer.gather(self.view, self.config, live.checkpoint, live.texts, live.golden)
+        live, seen = self._live, self.view
+        found = self._gatherer.gather(seen, self.config, live.checkpoint, live.texts, live.golden)
         with self._lock:
-            before = self.view
-            view, record = decide(before, found)
+            if _running(seen) != _running(self.view):
+                found = found.without_release()
+            view, record = decide(self.view, found)
             if _worth_recording(self._recorded, view, record, live.checkpoint):
                 self._parts.store.record(view.fleet, record)
                 self._recorded = view
@@ -249,12 +250,16 @@ class Controller:
         return replace(wanted, running=wanted.running | self._live.coming)
 
     def _actual(self, routes: Routes | None, wanted: Standing) -> Standing | None:
-        # What has ended, or was given up, is to be started again.
-        running = frozenset(name for name, process in self._gatherer.processes.items() if process.state in _ALIVE)
-        elsewhere = frozenset(name for name in wanted.running if not self._version(name).managed)
         if routes is None:
             return None
-        return Standing(routes.stable, routes.candidate, routes.share_bp, routes.release, running | elsewhere)
+        traffic = Standing(routes.stable, routes.candidate, routes.share_bp, routes.release)
+        if self._gatherer.processes is None:
+            # Nothing is started or stopped for what nobody has seen yet.
+            return replace(traffic, running=wanted.running)
+        # What has ended, or was given up, is to be started again.
+        running = frozenset(name for name, process in self.processes.items() if process.state in _ALIVE)
+        elsewhere = frozenset(name for name in wanted.running if not self._version(name).managed)
+        return replace(traffic, running=running | elsewhere)
 
     def _stale(self, routes: Routes, wanted: Standing) -> bool:
         """Whether routes in force are to be written again although they lead where they should."""
@@ -267,7 +272,7 @@ class Controller:
             if not begun or routes.expires_at - now < self.config.share_expiry_seconds * 2 / 3:
                 # After a long absence, or a jump of the clock, users come back only to a candidate that can serve.
                 return (begun and routes.expires_at > now) or self._candidate_ready(wanted)
-        unproven = now - self._live.swapped_at > _APPLIED_SECONDS
+        unproven = self._parts.clock.monotonic() - self._live.swapped_at > _APPLIED_SECONDS
         return unproven and not self._parts.gateway.applied(routes.generation, 0.0) and self._answering()
 
     def _candidate_ready(self, wanted: Standing) -> bool:
@@ -292,10 +297,10 @@ class Controller:
         except FenceError:
             self._adopt_fence()
         else:
-            self._note_left(current, fresh, now)
-        self._live.swapped_at = now
+            self._note_left(current, fresh)
+        self._live.swapped_at = self._parts.clock.monotonic()
 
-    def _note_left(self, before: Routes | None, after: Routes, now: float) -> None:
+    def _note_left(self, before: Routes | None, after: Routes) -> None:
         """Remembers versions that no new request goes to, so that what they have open comes to an end."""
         serving = {after.stable, after.candidate}
         for served in filter(None, serving):
@@ -305,11 +310,11 @@ class Controller:
             # Going forward, streams finish where they began; only a version that is given up is fled from.
             promoted = before is not None and after.stable == before.candidate
             if version is not None:
-                self._live.left[version] = _Left(now, after.move_streams and not promoted)
+                self._live.left[version] = _Left(self._parts.clock.monotonic(), after.move_streams and not promoted)
 
     def _overdue(self, version: str) -> bool:
-        left = self._live.left.setdefault(version, _Left(self._parts.clock.now(), False))
-        return self._parts.clock.now() - left.at > self.config.drain_limit_seconds
+        now = self._parts.clock.monotonic()
+        return now - self._live.left.setdefault(version, _Left(now, False)).at > self.config.drain_limit_seconds
 
     def drain(self) -> None:
         """Moves streams off versions that were left, again until none is open there.
@@ -455,9 +460,8 @@ class Controller:
 
     def _ask(self, event: Event, by: str, reason: str, seen: Seen, resume: bool = False) -> Release:
         with self._lock:
-            release = as_seen(self.view.fleet.release, seen)
             now = self._parts.clock.now()
-            moved = release
+            moved = release = as_seen(self.view.fleet.release, seen, now)
             steps = [event]
             if event is Event.PROMOTE_ASKED and release.held_by is not None:
                 if not resume:
@@ -524,7 +528,7 @@ class Controller:
                 f"nothing to roll back: {fleet.stable} serves everybody and no former stable version is warm; "
                 "accepted: rollback --to VERSION"
             )
-        process = self._gatherer.processes.get(target)
+        process = self.processes.get(target)
         if self._version(target).managed and (process is None or process.state not in ("running", "starting")):
             raise UnavailableError(f"{target} does not run now; accepted: again in a moment, or rollback --to VERSION")
         now = self._parts.clock.now()
@@ -563,7 +567,8 @@ class Controller:
             if gone:
                 raise RefusedError(f"{', '.join(gone)} runs and is not in the file; accepted: a file that names it")
             self._parts.instance.trust(config.authorities)
-            self.config = config
+            # The gateway waits as long as it was started with, and both must call the same a hang.
+            self.config = replace(config, hang_after_seconds=self.config.hang_after_seconds)
             self._apply()
 
     def _commit(self, view: View, record: Record) -> None:
@@ -586,7 +591,7 @@ class Controller:
         live = standing(fleet).running
         known = dict(fleet.addresses)
         taken = frozenset(address for name, address in known.items() if name in live and name != version)
-        process = self._gatherer.processes.get(version)
+        process = self.processes.get(version)
         # One that was just left may still run: its process keeps its port, whatever the state says.
         runs = version in live or (process is not None and process.state in _ALIVE)
         if runs and version in known and not fresh:
@@ -601,6 +606,10 @@ def _ready_in_time(instance: Instance, address: str) -> bool:
             return True
         time.sleep(_BRING_UP_PAUSE_SECONDS)
     return False
+
+
+def _running(view: View) -> int | None:
+    return view.fleet.release.id if view.fleet.release else None
 
 
 def _worth_recording(before: View, after: View, record: Record, checkpoint: dict[str, Any] | None) -> bool:

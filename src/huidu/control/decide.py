@@ -11,6 +11,7 @@ from typing import Any
 
 from huidu.core.alarms import Alarm, AlarmKind, ends_share
 from huidu.core.assignment import mismatch
+from huidu.core.audience import Rule
 from huidu.core.evidence import Kind, Row, Sums, blocks, crash_row, fold, text_row
 from huidu.core.faces import RequestKind
 from huidu.core.floors import missing
@@ -83,6 +84,18 @@ class Gathered:
     probe: Probe | None = None
     alarms: tuple[Alarm, ...] = ()
 
+    def without_release(self) -> "Gathered":
+        """What is left of it where another release runs by now: lines and reports name their own."""
+        return replace(
+            self,
+            corrections=(),
+            ready=frozenset(),
+            golden=(),
+            golden_size=None,
+            golden_failure=None,
+            probe=None,
+        )
+
     def samples(self) -> tuple[Sample, ...]:
         """What lines and reports say of recognitions."""
         return tuple(samples(self.observations, self.reports, self.hang_seconds, self.reported))
@@ -153,11 +166,16 @@ def _gain(view: View, release: Release, found: Gathered, seen: tuple[Sample, ...
 
 
 def _own(release: Release, seen: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    """The samples of a release. An older log beside a new store may name one of the same number."""
+    """The samples of a release. An older log beside a new store may name one of the same number.
+
+    A stable instance reports sockets that it took over from the candidate: these are the candidate's, as the
+    gateway's lines say.
+    """
     return tuple(
         sample
         for sample in seen
         if sample.release == release.id
+        and not (sample.rule == Rule.SHARE and sample.version == release.stable)
         and (sample.generation is None or sample.generation > release.generation)
         # Releases from before generations were kept go by the clock.
         and (release.generation > 0 or sample.time >= release.started_at)
@@ -191,12 +209,17 @@ def _with_rows(view: View, rows: tuple[Row, ...]) -> View:
 
 def _request_rows(view: View, release: Release, found: Gathered, own: tuple[Sample, ...]) -> list[Row]:
     """The rows of recognitions. A socket that was found bad before counts so once, and so does a line read twice."""
-    new = [replace(sample, failure=None, reason=None) if _known_bad(view, sample) else sample for sample in own]
-    return blocks((sample for sample in new if sample.counts or sample.failure), view.sums, release.id, _part(found))
-
-
-def _known_bad(view: View, sample: Sample) -> bool:
-    return sample.failure is Failure.BAD and (Kind.BAD, sample.request_id) in view.known
+    new: list[Sample] = []
+    bad: set[str] = set()
+    for sample in own:
+        if sample.failure is Failure.BAD:
+            if sample.request_id in bad or (Kind.BAD, sample.request_id) in view.known:
+                sample = replace(sample, failure=None, reason=None)
+            bad.add(sample.request_id)
+        # How much audio a socket carried is known at its end.
+        if sample.counts or sample.failure or sample.audio_ms:
+            new.append(sample)
+    return blocks(new, view.sums, release.id, _part(found))
 
 
 def _late_rows(fleet: Fleet, found: Gathered, seen: tuple[Sample, ...]) -> tuple[tuple[int, Row], ...]:
@@ -314,7 +337,8 @@ def _admit(view: View, release: Release, found: Gathered) -> _Moved:
     if release.held is not None:
         return view, None, None, None
     if release.candidate in found.ready:
-        return _to(view, release, Event.ADMITTED, found.now)
+        # A blind start would be a step forward, too.
+        return (view, None, None, None) if view.alarms else _to(view, release, Event.ADMITTED, found.now)
     fatal = process is not None and process.state == "fatal"
     if fatal or release.elapsed_seconds > ADMISSION_SECONDS:
         how = "could not start" if fatal else f"was not ready within {ADMISSION_SECONDS:g} s"
@@ -333,7 +357,8 @@ def _golden(view: View, release: Release, found: Gathered) -> _Moved:
     if release.held is None and found.golden_failure is not None:
         held = advance(release, Event.UNDECIDED, found.now, found.golden_failure)
         return replace(view, fleet=settled(view.fleet, held)), Event.UNDECIDED, None, None
-    if release.held is not None or found.golden_size is None or len(view.golden) < found.golden_size:
+    whole = found.golden_size is not None and len(view.golden) >= found.golden_size
+    if release.held is not None or view.alarms or not whole:
         return view, None, None, None
     look = Look(view.watch.looks + 1, 1)
     view, looked = _looked(view, release, judge_golden(release.rules, view.golden, look), look, found.now)

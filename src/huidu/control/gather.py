@@ -47,13 +47,16 @@ class Gatherer:
 
     def __init__(self, parts: Parts):
         self._parts = parts
-        self.processes: Mapping[str, Process] = {}
+        # What was last seen of them; None before the first time.
+        self.processes: Mapping[str, Process] | None = None
         self._flow = Flow()
         self._last: tuple[float, float] | None = None
         self._jump: tuple[float, float] | None = None
         self._reopened_at = 0.0
         self._reached = Reached(parts.instance, parts.clock)
         self._clips = ClipProbe(parts.instance, parts.clock)
+        # To look through a golden set takes long: once for each release.
+        self._clip: tuple[int, Path | None] | None = None
 
     @property
     def reached(self) -> dict[str, Reach]:
@@ -76,6 +79,7 @@ class Gatherer:
         lines = self._lines(checkpoint, at, alarms)
         corrections = self._corrections(release, texts, alarms)
         self.processes = _asked(parts.runtime.processes, self.processes, alarms)
+        processes = self.processes or {}
         self._reached.look([config.versions[name] for name in standing(fleet).running if name in config.versions])
         alarms += [*self._unreachable(release), *self._unsteady(at)]
         return Gathered(
@@ -90,7 +94,7 @@ class Gatherer:
             hang_seconds=config.hang_after_seconds,
             checkpoint=lines.checkpoint,
             corrections=corrections,
-            processes=self.processes,
+            processes=processes,
             ready=self._ready(fleet, release),
             golden=golden.rows() if golden else (),
             golden_size=golden.size if golden else None,
@@ -130,22 +134,28 @@ class Gatherer:
         except HuiduError as error:
             trouble = str(error)
         reports, last_report = self._reports(before, alarms)
-        if after is not None:
+        if after is not None and last_report is not None:
             after = {**after, "reports": last_report}
         self._watch_flow(at, (after or {}).get("lines", 0), trouble, alarms)
         return Lines(observations, reports, after, f"{before.get('read', 0)}.{before.get('reports', 0)}")
 
-    def _reports(self, before: dict[str, Any], alarms: list[Alarm]) -> tuple[tuple[SocketReport, ...], int]:
-        """New reports and the number of the last one. What was reported before control kept one is nobody's."""
-        known = before.get("reports")
+    def _reports(self, before: dict[str, Any], alarms: list[Alarm]) -> tuple[tuple[SocketReport, ...], int | None]:
+        """New reports and the number of the last one; None while that is not known.
 
-        def ask() -> tuple[tuple[SocketReport, ...], int]:
+        What was reported before control kept such a number is nobody's.
+        """
+        known: int | None = before.get("reports")
+
+        def ask() -> tuple[tuple[SocketReport, ...], int | None]:
             if known is None:
                 return (), self._parts.sockets.newest_id()
             found = tuple(self._parts.sockets.after(known, _REPORTS))
-            return found, found[-1].id if found else known
+            if found:
+                return found, found[-1].id
+            # A store that was restored from a copy counts from an earlier number on.
+            return (), min(known, self._parts.sockets.newest_id())
 
-        nothing: tuple[tuple[SocketReport, ...], int] = ((), known or 0)
+        nothing: tuple[tuple[SocketReport, ...], int | None] = ((), known)
         return _asked(ask, nothing, alarms)
 
     def _watch_flow(self, at: float, read: int, trouble: str | None, alarms: list[Alarm]) -> None:
@@ -191,15 +201,20 @@ class Gatherer:
         if release is None or not release.serving:
             self._clips.stop()
             return None
-        fleet, parts = view.fleet, self._parts
+        fleet = view.fleet
         self._clips.ask(
             release.id,
             fleet.address(release.stable),
             fleet.address(release.candidate),
-            lambda: clip_of(release.plan, self._shortest, parts.clip),
+            lambda: self._clip_for(release),
             view.watch.probe.number,
         )
         return self._clips.take()
+
+    def _clip_for(self, release: Release) -> Path | None:
+        if self._clip is None or self._clip[0] != release.id:
+            self._clip = (release.id, clip_of(release.plan, self._shortest, self._parts.clip))
+        return self._clip[1]
 
     def _shortest(self, path: Path) -> Path | None:
         spoken = (each for each in self._parts.read_set(path).utterances if each.text.strip())

@@ -14,7 +14,7 @@ _TRY_AGAIN_SECONDS = 0.5
 
 
 class GoldenRun:
-    """Recognises a set with both versions in the background. Rows come out as they are made."""
+    """Recognises a set with both versions in the background. Rows can be had as they are made."""
 
     def __init__(self, release: int, utterances: Sequence[Utterance], instance: Instance, clock: Clock):
         self._release, self._utterances = release, utterances
@@ -40,10 +40,9 @@ class GoldenRun:
         self._thread.start()
 
     def rows(self) -> tuple[Row, ...]:
-        """What has been made since the last call."""
+        """What has been made so far. A row that could not be recorded is thus there again."""
         with self._lock:
-            made, self._made = self._made, []
-        return tuple(made)
+            return tuple(self._made)
 
     def stop(self) -> None:
         self._stop.set()

@@ -26,6 +26,8 @@ class Config:
     move_streams: bool = False
     drain_limit_seconds: float = 3600.0
     hang_after_seconds: float = 30.0
+    # Whether the gateway sees what passes on the sockets of versions that do not report on them.
+    sees_messages: bool = True
 
     @property
     def authorities(self) -> frozenset[str]:

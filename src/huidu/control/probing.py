@@ -49,6 +49,10 @@ class Reached:
             return
         self._next = now + _REACH_SECONDS
         foreign = [version for version in versions if not version.managed]
+        for left in self._found.keys() - {version.name for version in foreign}:
+            # What was found of a version that nobody looks at any more tells nothing when it comes back.
+            del self._found[left]
+            self._gone.pop(left, None)
         if foreign:
             self._looking = threading.Thread(target=self._look, args=(foreign,), daemon=True)
             self._looking.start()
@@ -105,6 +109,9 @@ class ClipProbe:
         if release != self._release:
             self._release, self._next, self._made = release, now, None
         if now < self._next or (self._asking is not None and self._asking.is_alive()):
+            return
+        if self._made is not None:
+            # It took so long that the next one is due: first it is told, or both would have one number.
             return
         self._next = now + _CLIP_SECONDS
         pair = _Pair(release, stable, candidate, clip)

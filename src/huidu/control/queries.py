@@ -146,8 +146,17 @@ def _versions(controller: Controller) -> dict[str, Any]:
             "memory_bytes": process.rss_bytes if process else None,
             "answers": reach.answers if (reach := controller.reached.get(name)) else None,
             "reach": reach.detail if reach else None,
+            "not_measured": _unseen(controller, name),
         }
     return found
+
+
+def _unseen(controller: Controller, version: str) -> list[str]:
+    """What of a version's sockets nobody sees: its instance does not tell, and the gateway cannot."""
+    config = controller.config
+    if version in config.managed or config.sees_messages:
+        return []
+    return ["close_code", "first_message_ms", "frames_up", "frames_down"]
 
 
 def _differences(configured: str, stable: str) -> list[str]:

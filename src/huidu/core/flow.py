@@ -34,9 +34,8 @@ class Flow:
 
     `samples` are what was written at recent times. `lag` is the smallest number by which lines written were ever
     ahead of lines read at the same moment: both counts began at different times. `missing` lines were written long
-    enough ago, and are not read; they have been so
-    many since `missing_since`, when `missing_written` had been written. `since` is when the trouble began that still
-    stands, for the reason `why`.
+    enough ago, and are not read. The most that were ever ahead meanwhile, `missing_most`, were so at `missing_since`,
+    when `missing_written` had been written. `since` is when the trouble began that still stands, for the reason `why`.
     """
 
     life: str = ""
@@ -44,6 +43,7 @@ class Flow:
     lag: int | None = None
     failures: int = 0
     missing: int = 0
+    missing_most: int | None = None
     missing_since: float = 0.0
     missing_written: int = 0
     since: float | None = None
@@ -63,7 +63,7 @@ def flowed(flow: Flow, seen: Seen) -> Flow:
         flow = Flow(seen.life, failures=seen.failures, since=flow.since, why=flow.why)
     if seen.trouble is not None or seen.failures > flow.failures:
         # Said by itself; what it cost must not be said again in a quiet hour.
-        return _judged(replace(flow, samples=(), lag=None, missing=0), seen, known=False)
+        return _judged(replace(flow, samples=(), lag=None, missing=0, missing_most=None), seen, known=False)
     settled = [written for at, written in flow.samples if at <= seen.at - SETTLE_SECONDS]
     recent = tuple(sample for sample in flow.samples if sample[0] > seen.at - SETTLE_SECONDS)
     kept = ((seen.at - SETTLE_SECONDS, settled[-1]),) if settled else ()
@@ -71,16 +71,23 @@ def flowed(flow: Flow, seen: Seen) -> Flow:
     lag = ahead if flow.lag is None else min(flow.lag, ahead)
     flow = replace(flow, samples=(*kept, *recent, (seen.at, seen.written)), lag=lag)
     if settled:
-        flow = _missed(flow, max(0, settled[-1] - seen.read - lag), seen.at, seen.written)
+        flow = _missed(flow, max(0, settled[-1] - seen.read - lag), seen)
     return _judged(flow, seen, known=bool(settled))
 
 
-def _missed(flow: Flow, missing: int, at: float, written: int) -> Flow:
-    """The flow with so many lines missing now. Those that are lost are forgiven once others arrive as written."""
-    if missing != flow.missing:
-        return replace(flow, missing=missing, missing_since=at, missing_written=written)
-    again = at - flow.missing_since >= AGAIN_SECONDS and written > flow.missing_written
-    return replace(flow, lag=(flow.lag or 0) + missing, missing=0) if missing and again else flow
+def _missed(flow: Flow, missing: int, seen: Seen) -> Flow:
+    """The flow with so many lines missing now. Those that are lost are forgiven once others arrive as written.
+
+    While users come and go `missing` moves with them; what tells of further losses is how far lines written are ahead.
+    """
+    assert seen.written is not None
+    ahead = seen.written - seen.read
+    if not missing:
+        return replace(flow, missing=0, missing_most=None)
+    if flow.missing_most is None or ahead > flow.missing_most:
+        return replace(flow, missing=missing, missing_most=ahead, missing_since=seen.at, missing_written=seen.written)
+    again = seen.at - flow.missing_since >= AGAIN_SECONDS and seen.written > flow.missing_written
+    return replace(flow, lag=ahead, missing=0, missing_most=None) if again else replace(flow, missing=missing)
 
 
 def _judged(flow: Flow, seen: Seen, known: bool) -> Flow:

@@ -1,3 +1,4 @@
+import random
 from collections.abc import Callable, Iterable
 
 from hypothesis import given
@@ -56,6 +57,31 @@ def test_lines_that_were_lost_are_forgiven_once_others_flow() -> None:
     longest = max(flow.seconds(index * STEP) or 0 for index, flow in enumerate(flows))
     # Sooner than the share would end for it.
     assert longest < 15
+
+
+def _unsteady(seed: int, ticks: int, lost: range) -> list[tuple[int | None, int, int, str | None]]:
+    """From 0 to 20 lines are written in a tick; those of the ticks in `lost` are never read."""
+    chance, written, read = random.Random(seed), 0, 0
+    found: list[tuple[int | None, int, int, str | None]] = []
+    for tick in range(ticks):
+        count = chance.randint(0, 20)
+        written, read = written + count, read + (0 if tick in lost else count)
+        found.append((written, 0, read, None))
+    return found
+
+
+@given(st.integers(0, 10**6))
+def test_lines_that_were_lost_are_forgiven_while_users_come_and_go(seed: int) -> None:
+    """What is on its way changes with every tick: it must not look like another loss each time."""
+    flows = run(_unsteady(seed, 320, range(20, 70)))
+    assert all(flow.since is not None for flow in flows[40:70])
+    assert flows[-1].since is None
+
+
+@given(st.integers(0, 10**6))
+def test_lines_that_go_on_to_be_lost_are_not_forgiven_while_users_come_and_go(seed: int) -> None:
+    flows = run(_unsteady(seed, 200, range(20, 200)))
+    assert all(flow.since is not None for flow in flows[40:])
 
 
 def test_lines_that_were_lost_are_not_forgiven_while_none_are_written() -> None:

@@ -178,7 +178,7 @@ def samples(
     """What lines and reports add to the evidence, in order. Requests of other kinds are left out.
 
     `reported` are the versions whose instances report their sockets themselves: of theirs the gateway tells only
-    what never opened.
+    what they never opened.
     """
     for observation in observations:
         sample = _of_line(observation, hang_seconds, reported)
@@ -198,7 +198,7 @@ def _of_line(seen: Observation, hang_seconds: float, reported: Collection[str]) 
     socket = seen.kind == RequestKind.SOCKET
     if not socket and seen.kind != RequestKind.RECOGNITION:
         return None
-    if socket and seen.status == 101 and seen.version in reported:
+    if socket and seen.status == 101 and seen.version in reported and not seen.fell_back:
         return None
     counts = not socket or (seen.ms < 2 * FIRST_REPORT_MS if seen.open else not _was_open(seen))
     reason = seen.failure(hang_seconds)

@@ -240,13 +240,17 @@ def promotion(release: Release) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The release and the stage that the sender of a command had before them; None where they name none."""
+    """The release and the stage that the sender of a command had before them; None where they name none.
+
+    `ago_seconds` is how long ago the command was given: nobody can have meant a stage that began since.
+    """
 
     release: int | None = None
     stage: str | None = None
+    ago_seconds: float | None = None
 
 
-def as_seen(release: Release | None, seen: Seen) -> Release:
+def as_seen(release: Release | None, seen: Seen, now: float) -> Release:
     """The release that runs, where it stands as the sender of a command saw it.
 
     Raises `RefusedError` with what has changed since, or where none runs.
@@ -263,6 +267,9 @@ def as_seen(release: Release | None, seen: Seen) -> Release:
     if seen.stage is not None and seen.stage != release.stage_name:
         stands = f"release {release.id} is in {release.stage_name} now"
         raise RefusedError(f"{stands}, not in {seen.stage} as you saw; {_LOOK_AGAIN}")
+    # A stage that begins in the future was entered before the clock was set back: nothing is known of it.
+    if seen.ago_seconds is not None and 0 <= now - release.entered_at < seen.ago_seconds:
+        raise RefusedError(f"release {release.id} is in {release.stage_name} now, since after you asked; {_LOOK_AGAIN}")
     return release
 
 

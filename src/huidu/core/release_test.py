@@ -223,7 +223,20 @@ def test_the_reason_of_a_promotion_names_every_step_that_a_person_took(steps: tu
 def test_a_command_reaches_the_release_where_its_sender_saw_it() -> None:
     release = in_phase(Phase.SHARE)
     for seen in (Seen(), Seen(1), Seen(stage="share:500"), Seen(1, "share:500")):
-        assert as_seen(release, seen) is release
+        assert as_seen(release, seen, 5.0) is release
+
+
+@pytest.mark.parametrize(("ago", "fits"), [(None, True), (0.0, True), (1.9, True), (2.1, False), (9.0, False)])
+def test_nobody_can_have_meant_a_stage_that_began_after_they_asked(ago: float | None, fits: bool) -> None:
+    release = replace(in_phase(Phase.SHARE), entered_at=100.0)
+    seen = Seen(1, "share:500", ago)
+    if fits:
+        assert as_seen(release, seen, 102.0) is release
+    else:
+        with pytest.raises(RefusedError, match="release 1 is in share:500 now, since after you asked; accepted"):
+            as_seen(release, seen, 102.0)
+    # The clock was set back meanwhile: a command must not wait until it has caught up.
+    assert as_seen(release, seen, 50.0) is release
 
 
 @pytest.mark.parametrize(
@@ -239,7 +252,7 @@ def test_a_command_reaches_the_release_where_its_sender_saw_it() -> None:
 )
 def test_a_command_to_what_has_changed_is_refused_with_the_change(runs: bool, seen: Seen, said: str) -> None:
     with pytest.raises(RefusedError) as refused:
-        as_seen(in_phase(Phase.SHARE) if runs else None, seen)
+        as_seen(in_phase(Phase.SHARE) if runs else None, seen, 5.0)
     assert str(refused.value).startswith(said)
 
 

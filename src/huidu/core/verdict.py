@@ -361,7 +361,8 @@ def _interval(rates: Mapping[str, float], exact: ExactDifference, means: MeanDif
 def _latency(ours: VersionSums, theirs: VersionSums, guard: Guard) -> Finding:
     """A quantile of the time to the answer, as a ratio within bands of equal length of audio.
 
-    What failed has no latency: it is counted as failed, and one client's failures make no version slow.
+    What failed has no latency: it is counted as failed, and one client's failures make no version slow. Nor do the
+    requests of one address that asked this side out of proportion: it may have chosen side and length.
     """
     numbers = _traffic(ours, theirs)
     if not ours.requests or not theirs.requests:
@@ -371,12 +372,18 @@ def _latency(ours: VersionSums, theirs: VersionSums, guard: Guard) -> Finding:
     bands = _comparable_bands(ours, theirs)
     if not bands:
         return Finding((), numbers, Code.NO_EVIDENCE)
-    slowness = Slowness(bands, EDGES_MS, guard.quantile or 0.95)
+    slowness = Slowness(bands, EDGES_MS, guard.quantile or 0.95, _out_of_proportion(ours, theirs))
     lower, upper = slowness.interval(INTERVAL_LEVEL)
     bounds = {name: value for name, value in (("lower", lower), ("upper", upper)) if value is not None}
     groups = (np.any([pair[side].any(axis=1) for pair in bands], axis=0) for side in (0, 1))
     few = min(np.count_nonzero(of_side) for of_side in groups) < LEAST_CLUSTERS
     return Finding((None if few else slowness,), numbers | bounds | {"estimate": slowness.estimate})
+
+
+def _out_of_proportion(ours: VersionSums, theirs: VersionSums) -> float:
+    """How many recognitions the address sent here that exceeds its part of the other side's recognitions most."""
+    beyond = (count - theirs.peers.get(peer, 0) / theirs.requests * ours.requests for peer, count in ours.peers.items())
+    return max(0.0, max(beyond, default=0.0))
 
 
 def _only_sockets(sums: VersionSums) -> bool:

@@ -485,4 +485,5 @@ def _remarks(unmatched: int, basis: _Basis, found: dict[str, _Finding | None], j
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)
+    """To six decimals, and to ten digits: of a huge ratio, which is an exponential, no more are known."""
+    return None if value is None else float(f"{round(value, 6):.10g}")

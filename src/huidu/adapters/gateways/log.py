@@ -12,10 +12,12 @@ request's id). A checkpoint is {"files": {digest: bytes read}, "read": bytes, "l
 written before files were rotated are {"inode", "offset"}.
 """
 
+import errno
 import glob
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
@@ -55,7 +57,6 @@ class GatewayLogFiles:
         self._live, self._reopen, self._rotate_bytes = live, reopen, rotate_bytes
         # The live file as it was last seen; None where a new one is expected.
         self._inode: int | None = None
-        self._strangers: frozenset[Path] = frozenset()
         self._rotated_name = re.compile(rf"{re.escape(live.stem)}-\d{{8}}T\d{{6}}\.\d{{6}}Z{re.escape(live.suffix)}")
 
     def rotate_if_due(self, now: float) -> None:
@@ -86,20 +87,17 @@ class GatewayLogFiles:
         found: list[Observation] = []
         left, lines, garbled = _READ_BYTES, 0, 0
         trouble = self._trouble()
-        for path in [*self._rotated(), *self._moved(), self._live]:
-            with _opened(path) as file:
-                head = _head(file) if file else None
-                if file is None or head is None or head in files:
-                    continue
-                if path in self._strangers and head not in known.files:
+        with ExitStack() as stack:
+            for head, file in self._ours(stack, known):
+                if head in files:
                     continue
                 offset = known.offset(head, file)
                 block = _whole_lines(file, offset, left)
-            whole, wrong = parsed(block)
-            found += whole
-            lines, garbled = lines + block.count(b"\n"), garbled + wrong
-            files[head] = offset + len(block)
-            left -= len(block)
+                whole, wrong = parsed(block)
+                found += whole
+                lines, garbled = lines + block.count(b"\n"), garbled + wrong
+                files[head] = offset + len(block)
+                left -= len(block)
         if garbled > 1 and garbled * _GARBLED_PART > lines:
             trouble = f"{garbled} of {lines} lines of the gateway's log are not understood"
         read = {"files": files, "read": known.read + _READ_BYTES - left, "lines": known.lines + lines}
@@ -118,19 +116,26 @@ class GatewayLogFiles:
         before, self._inode = self._inode, inode
         if before is not None and before != inode:
             return f"somebody else put another file in the place of the gateway's log {self._live}"
-        return None if self._live.is_file() else f"{self._live} is no file"
+        return None
+
+    def _ours(self, stack: ExitStack, known: "_Known") -> Iterator[tuple[str, BinaryIO]]:
+        """What the gateway writes to, or wrote to: open files with the digest of their first line, the oldest first."""
+        # Opened before others are listed: whatever it is renamed to meanwhile, it is read.
+        live = stack.enter_context(_opened(self._live))
+        for path in self._rotated():
+            yield from _with_head(stack.enter_context(_opened(path)))
+        for path in self._moved():
+            # What was never read before is somebody else's, and so is what cannot be read.
+            with suppress(UnavailableError):
+                found = list(_with_head(stack.enter_context(_opened(path))))
+                yield from (each for each in found if known.holds(*each))
+        yield from _with_head(live)
 
     def _moved(self) -> list[Path]:
-        """Files that somebody else renamed: they are beside the live one, under its name and some more.
-
-        Read are only those that were read before; others are none of ours.
-        """
+        """Files that somebody else may have renamed: they are beside the live one, under its name and some more."""
         with _reported(self._live.parent):
-            if not self._live.parent.exists():
-                return []
             beside = self._live.parent.glob(f"{glob.escape(self._live.name)}?*")
-            self._strangers = frozenset(path for path in beside if path.is_file())
-        return sorted(self._strangers)
+            return sorted(path for path in beside if path.is_file())
 
     def forget(self, checkpoint: dict[str, Any], now: float) -> None:
         """Deletes old rotated files that `checkpoint` says are read. It must be stored by then."""
@@ -163,11 +168,26 @@ class _Known:
 
     def offset(self, head: str, file: BinaryIO) -> int:
         """Where to read on in a file; 0 for one that was never read."""
-        stat = os.fstat(file.fileno())
-        # A smaller file under the same number is another one.
-        if self._inode == stat.st_ino and self._inode_offset <= stat.st_size:
+        if self._by_number(file):
             return int(self._inode_offset)
-        return self.files.get(head, 0)
+        # What was cut down by somebody else, and begins as before, was read as far as it goes.
+        return min(self.files.get(head, 0), os.fstat(file.fileno()).st_size)
+
+    def holds(self, head: str, file: BinaryIO) -> bool:
+        """Whether a file was read before."""
+        return head in self.files or self._by_number(file)
+
+    def _by_number(self, file: BinaryIO) -> bool:
+        found = os.fstat(file.fileno())
+        # A smaller file under the same number is another one.
+        return self._inode == found.st_ino and bool(self._inode_offset <= found.st_size)
+
+
+def _with_head(file: BinaryIO | None) -> Iterator[tuple[str, BinaryIO]]:
+    """The file with the digest of its first line; nothing while it has none."""
+    head = _head(file) if file else None
+    if file is not None and head is not None:
+        yield head, file
 
 
 def _head(file: BinaryIO) -> str | None:
@@ -204,6 +224,9 @@ def _opened(path: Path) -> Iterator[BinaryIO | None]:
     """The open file; None where there is none."""
     with _reported(path), ExitStack() as stack:
         try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                # To open a pipe would be to wait for ever.
+                raise OSError(errno.EINVAL, "it is no file")
             file = stack.enter_context(path.open("rb"))
         except FileNotFoundError:
             yield None

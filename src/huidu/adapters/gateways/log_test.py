@@ -4,6 +4,7 @@ import json
 import os
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,17 @@ class Reader:
 
     def __init__(self, files: GatewayLogFiles, checkpoint: dict[str, Any] | None = None):
         self.files, self.checkpoint = files, checkpoint
+        self.trouble: str | None = None
 
     def read(self) -> list[str]:
-        found, self.checkpoint = self.files.read(json.loads(json.dumps(self.checkpoint)))
-        return [observation.request_id for observation in found]
+        found = self.files.read(json.loads(json.dumps(self.checkpoint)))
+        self.checkpoint, self.trouble = found.checkpoint, found.trouble
+        return [observation.request_id for observation in found.observations]
+
+    @property
+    def lines(self) -> int:
+        """Lines read since ever."""
+        return int((self.checkpoint or {}).get("lines", 0))
 
 
 @pytest.fixture
@@ -84,7 +92,8 @@ def rotated(live: Path) -> list[Path]:
 
 def test_a_log_that_is_not_there_is_empty(tmp_path: Path) -> None:
     reader = Reader(GatewayLogFiles(tmp_path / "none" / "gateway.jsonl", lambda: True, 1))
-    assert (reader.read(), reader.checkpoint) == ([], {"files": {}, "read": 0})
+    assert (reader.read(), reader.checkpoint) == ([], {"files": {}, "read": 0, "lines": 0})
+    assert reader.trouble is None
     reader.files.rotate_if_due(NOW)
     assert reader.read() == []
 
@@ -236,8 +245,11 @@ def test_a_log_cut_down_by_others_is_read_from_its_new_start(
     os.truncate(live, 0)
     gateway.write(lines(10, 12))
     assert reader.read() == named(10, 12)
+    # Cut behind its first line it is still the same file: what is written from there on is new.
     os.truncate(live, len(line(10)))
     assert reader.read() == []
+    gateway.write(line(12))
+    assert reader.read() == ["r12"]
 
 
 def test_a_copy_of_a_file_is_not_read_again(live: Path, gateway: Gateway, files: GatewayLogFiles) -> None:
@@ -329,3 +341,204 @@ def test_whatever_happens_each_line_is_read_once(live: Path, gateway: Gateway, f
     found += reader.read()
     assert sorted(found) == sorted(named(0, written))
     assert len(rotated(live)) > 10
+    # As many as the gateway says that it has written: else evidence would look lost.
+    assert reader.lines == written
+
+
+# ------------------------------------------------------------------ what others do to the log
+
+
+@dataclass
+class Meddled:
+    """A log of some lines that were read, to which somebody else now does something."""
+
+    live: Path
+    gateway: Gateway
+    reader: Reader
+
+    def again(self) -> Reader:
+        """Control after a restart."""
+        files = GatewayLogFiles(self.live, self.gateway.reopen, 10**6)
+        return Reader(files, json.loads(json.dumps(self.reader.checkpoint)))
+
+
+@pytest.fixture
+def meddled(live: Path, gateway: Gateway) -> Meddled:
+    reader = Reader(GatewayLogFiles(live, gateway.reopen, 10**6))
+    gateway.write(lines(0, 10))
+    assert (reader.read(), reader.trouble) == (named(0, 10), None)
+    return Meddled(live, gateway, reader)
+
+
+def test_a_removed_log_is_said_to_be_gone_until_there_is_one_again(meddled: Meddled) -> None:
+    meddled.live.unlink()
+    for _ in range(3):
+        assert meddled.reader.read() == []
+        assert meddled.reader.trouble == f"the gateway's log {meddled.live} is gone"
+    assert meddled.reader.files.reopen()
+    meddled.gateway.write(lines(10, 12))
+    assert meddled.reader.read() == named(10, 12)
+    assert (meddled.reader.read(), meddled.reader.trouble) == ([], None)
+
+
+@pytest.mark.parametrize("name", ["gateway.jsonl.1", "gateway.jsonl-20270115", "gateway.jsonl.old"])
+@pytest.mark.parametrize("recreated", [True, False])
+def test_what_goes_on_into_a_file_that_somebody_renamed_is_read(meddled: Meddled, name: str, recreated: bool) -> None:
+    live, gateway, reader = meddled.live, meddled.gateway, meddled.reader
+    gateway.write(lines(10, 12))
+    live.rename(live.with_name(name))
+    if recreated:
+        live.touch()
+    gateway.write(lines(12, 15))
+    assert reader.read() == named(10, 15)
+    assert "the gateway's log" in str(reader.trouble)
+    gateway.write(lines(15, 16))
+    assert reader.read() == named(15, 16)
+    assert reader.files.reopen()
+    gateway.write(lines(16, 18))
+    assert reader.read() == named(16, 18)
+    assert (reader.read(), reader.trouble) == ([], None)
+    assert reader.lines == 18
+
+
+def test_a_renamed_file_is_read_on_after_a_restart_of_control(meddled: Meddled) -> None:
+    meddled.live.rename(meddled.live.with_name("gateway.jsonl.1"))
+    meddled.gateway.write(lines(10, 13))
+    again = meddled.again()
+    assert again.read() == named(10, 13)
+    # Nobody knows any more that there was one: lines written tell.
+    assert again.trouble is None
+    meddled.gateway.reopen()
+    meddled.gateway.write(line(13))
+    assert (again.read(), again.lines) == (["r13"], 14)
+
+
+def test_a_file_renamed_between_listing_and_opening_is_not_lost(
+    meddled: Meddled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live, gateway, reader = meddled.live, meddled.gateway, meddled.reader
+    gateway.write(lines(10, 12))
+    listed = GatewayLogFiles._moved
+
+    def rename_behind(files: GatewayLogFiles) -> list[Path]:
+        found = listed(files)
+        if not live.with_name("gateway.jsonl.1").exists():
+            live.rename(live.with_name("gateway.jsonl.1"))
+            gateway.write(lines(12, 14))
+            gateway.reopen()
+        return found
+
+    monkeypatch.setattr(GatewayLogFiles, "_moved", rename_behind)
+    assert reader.read() + reader.read() == named(10, 14)
+    gateway.write(line(14))
+    assert (reader.read(), reader.lines) == (["r14"], 15)
+
+
+@pytest.mark.parametrize("content", [lines(700, 705), b"\x1f\x8b\0\n\0\n", b"", b"no end of line"])
+def test_a_file_that_was_never_read_is_somebody_elses(meddled: Meddled, content: bytes) -> None:
+    for name in ("gateway.jsonl.1", "gateway.jsonl.1.gz", "gateway.jsonl~", "gateway.jsonl.bak"):
+        meddled.live.with_name(name).write_bytes(content)
+    meddled.gateway.write(line(10))
+    assert (meddled.reader.read(), meddled.reader.trouble) == (["r10"], None)
+    assert (meddled.again().read(), meddled.reader.lines) == ([], 11)
+
+
+def test_a_strangers_file_that_cannot_be_read_stops_nothing(meddled: Meddled, monkeypatch: pytest.MonkeyPatch) -> None:
+    stranger = meddled.live.with_name("gateway.jsonl.1.gz")
+    stranger.write_bytes(b"x")
+    denied(stranger, monkeypatch)
+    meddled.gateway.write(line(10))
+    assert (meddled.reader.read(), meddled.reader.trouble) == (["r10"], None)
+
+
+def denied(refused: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This file belongs to another user; whoever runs the tests may be allowed everything."""
+    opened = Path.open
+
+    def open_(path: Path, *arguments: Any, **named: Any) -> Any:
+        if path == refused:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", open_)
+
+
+def test_a_log_of_another_user_is_reported_and_read_on_from_where_it_was(
+    meddled: Meddled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meddled.gateway.write(line(10))
+    with monkeypatch.context() as for_now:
+        denied(meddled.live, for_now)
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match=r"Permission denied; accepted: a file of this user"):
+                meddled.reader.read()
+    assert (meddled.reader.read(), meddled.reader.lines) == (["r10"], 11)
+
+
+def test_what_is_no_file_is_reported_and_never_waited_for(meddled: Meddled) -> None:
+    live, aside = meddled.live, meddled.live.with_name("kept")
+    live.rename(aside)
+    for put, take_away in ((os.mkfifo, Path.unlink), (Path.mkdir, Path.rmdir)):
+        put(live)
+        with pytest.raises(UnavailableError, match=r"it is no file; accepted: a file of this user"):
+            meddled.reader.read()
+        take_away(live)
+    aside.rename(live)
+    meddled.gateway.write(line(10))
+    assert meddled.reader.read() == ["r10"]
+
+
+def test_its_own_rotation_is_no_trouble(live: Path, gateway: Gateway, files: GatewayLogFiles) -> None:
+    reader = Reader(files)
+    for turn in range(5):
+        gateway.write(lines(10 * turn, 10 * turn + 9))
+        files.rotate_if_due(NOW + turn)
+        assert (reader.read(), reader.trouble) == (named(10 * turn, 10 * turn + 9), None)
+        gateway.write(line(10 * turn + 9))
+        assert (reader.read(), reader.trouble) == ([f"r{10 * turn + 9}"], None)
+    assert (len(rotated(live)), reader.lines) == (5, 50)
+
+
+def test_lines_that_are_not_understood_are_told_where_they_are_many(meddled: Meddled) -> None:
+    meddled.gateway.write(lines(10, 40) + b"half of one\n")
+    assert (meddled.reader.read(), meddled.reader.trouble) == (named(10, 40), None)
+    meddled.gateway.write(b"GET / HTTP/1.1 200\n" * 7 + lines(40, 43))
+    assert meddled.reader.read() == named(40, 43)
+    assert meddled.reader.trouble == "7 of 10 lines of the gateway's log are not understood"
+    # Written all the same: they are none that are missing.
+    assert meddled.reader.lines == 51
+
+
+def test_lines_are_counted_once_whatever_control_forgets(meddled: Meddled) -> None:
+    before = meddled.again()
+    meddled.gateway.write(lines(10, 25))
+    assert meddled.reader.read() == named(10, 25)
+    # Killed before it could store what it had read.
+    assert before.read() == named(10, 25)
+    assert (before.checkpoint, before.lines) == (meddled.reader.checkpoint, 25)
+
+
+def test_a_checkpoint_of_the_old_form_knows_its_file_by_another_name(meddled: Meddled) -> None:
+    old = {"inode": meddled.live.stat().st_ino, "offset": len(lines(0, 4))}
+    meddled.live.rename(meddled.live.with_name("gateway.jsonl.1"))
+    meddled.gateway.reopen()
+    meddled.gateway.write(line(10))
+    reader = Reader(meddled.reader.files, old)
+    assert (reader.read(), reader.lines) == ([*named(4, 10), "r10"], 7)
+
+
+def test_lines_of_an_older_huidu_are_recognitions(gateway: Gateway, files: GatewayLogFiles) -> None:
+    gateway.write(line(1))
+    (seen,) = files.read(None).observations
+    assert (seen.kind, seen.peer, seen.service_ms, seen.chars, seen.open) == ("recognition", None, None, None, False)
+
+
+def test_a_line_is_read_with_all_that_it_says(gateway: Gateway, files: GatewayLogFiles) -> None:
+    said = {
+        "kind": "socket", "peer": "abc", "service_ms": 7, "upload_ms": 9, "bytes_up": 11, "bytes_down": 13, "chars": 0,
+        "close_code": 1011, "closed_by": "service", "first_message_ms": 1.5, "frames_up": 3, "frames_down": 4,
+        "open": True,
+    }  # fmt: skip
+    gateway.write(json.dumps({**json.loads(line(1)), **said}).encode() + b"\n")
+    (seen,) = files.read(None).observations
+    assert {name: getattr(seen, name) for name in said} == said

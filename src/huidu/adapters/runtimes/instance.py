@@ -72,7 +72,7 @@ class HttpInstance:
             status = answer.status_code
             answer.raise_for_status()
             text = answer.json()["text"]
-        except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             return Heard(None, status, str(error) or type(error).__name__)
         if not isinstance(text, str):
             return Heard(None, status, f"its text is {type(text).__name__}")

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fronts import make_certificate
 
 from huidu.adapters.runtimes.instance import HttpInstance
 from huidu.core.errors import InvalidError, UnavailableError
+from huidu.core.safety import Heard
 from huidu.ports import Reach
 
 
@@ -34,14 +36,23 @@ def test_nobody_at_an_address_is_neither_ready_nor_asked_to_move_streams() -> No
             instance.move_streams(address)
 
 
+@dataclass
+class Answering:
+    """A server that gives one answer to everything, and keeps what it was asked."""
+
+    address: str
+    asked: list[tuple[dict[str, str], bytes]]
+
+
 @contextmanager
-def answering(body: bytes) -> Iterator[str]:
-    """The address of a server that gives one answer to everything."""
+def answering(body: bytes, status: int = 200) -> Iterator[Answering]:
+    asked: list[tuple[dict[str, str], bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(200)
+            content = self.rfile.read(int(self.headers["content-length"]))
+            asked.append(({name.lower(): value for name, value in self.headers.items()}, content))
+            self.send_response(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -53,24 +64,96 @@ def answering(body: bytes) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"127.0.0.1:{server.server_port}"
+        yield Answering(f"127.0.0.1:{server.server_port}", asked)
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-@pytest.mark.parametrize("body", [b"[]", b'"x"', b'{"text": null}', b'{"text": {"a": 1}}', b"{}", b"no JSON", b""])
-def test_an_odd_answer_is_no_transcript(tmp_path: Path, body: bytes) -> None:
-    audio = tmp_path / "a.wav"
-    audio.write_bytes(b"RIFF")
-    with answering(body) as address, pytest.raises(UnavailableError, match=r"gave no transcript of a\.wav"):
-        HttpInstance().transcribe(address, audio, "one")
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF")
+    return path
+
+
+ODD = [b"[]", b"[" * 200_000, b'"x"', b'{"text": null}', b'{"text": {"a": 1}}', b"{}", b"no JSON", b"", b"\xff\xfe"]
+
+
+@pytest.mark.parametrize("body", ODD)
+def test_an_odd_answer_is_no_transcript(clip: Path, body: bytes) -> None:
+    with answering(body) as server:
+        with pytest.raises(UnavailableError, match=r"gave no transcript of a\.wav"):
+            HttpInstance().transcribe(server.address, clip, "one")
+        heard = HttpInstance().hear(server.address, clip, "one")
+    # It answered, and with what nobody can read as a text.
+    assert (heard.text, heard.status, heard.refused) == (None, 200, False)
+    assert heard.detail != ""
+
+
+@pytest.mark.parametrize("purpose", ["golden", "probe"])
+def test_what_control_asks_for_itself_is_marked_as_such(clip: Path, purpose: str) -> None:
+    """An instance of ours keeps it apart from what users asked."""
+    with answering('{"text": "一零零"}'.encode()) as server:
+        instance = HttpInstance()
+        if purpose == "golden":
+            assert instance.transcribe(server.address, clip, "golden-1") == "一零零"
+        else:
+            assert instance.hear(f"http://{server.address}", clip, "golden-1") == Heard("一零零", 200)
+    ((headers, content),) = server.asked
+    assert (headers["x-huidu-purpose"], headers["x-request-id"]) == (purpose, "golden-1")
+    assert b"RIFF" in content
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "something", "refused"),
+    [
+        (200, '{"text": "好"}', True, False),
+        (200, '{"text": ""}', False, False),
+        (200, '{"text": " \\n"}', False, False),
+        (404, '{"detail": "Not Found"}', False, True),
+        (429, '{"text": "busy"}', False, True),
+        (415, "", False, True),
+        (500, '{"text": "broken"}', False, False),
+        (503, "", False, False),
+    ],
+)
+def test_what_a_version_makes_of_a_clip_is_told_with_its_status(
+    clip: Path, status: int, body: str, something: bool, refused: bool
+) -> None:
+    with answering(body.encode(), status) as server:
+        heard = HttpInstance().hear(server.address, clip, "probe-1")
+    assert (heard.status, heard.something, heard.refused) == (status, something, refused)
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_an_answer_that_is_none_is_no_transcript(clip: Path, status: int) -> None:
+    with answering(b'{"text": "x"}', status) as server, pytest.raises(UnavailableError, match=str(status)):
+        HttpInstance().transcribe(server.address, clip, "one")
+
+
+def test_nobody_and_nothing_to_send_are_no_text_and_never_an_error(clip: Path) -> None:
+    instance = HttpInstance()
+    for address in ("127.0.0.1:1", "http://127.0.0.1:1", "https://127.0.0.1:1", "http://no-such-host.invalid", "x y"):
+        heard = instance.hear(address, clip, "probe-1")
+        assert (heard.text, heard.status, heard.refused) == (None, None, False)
+        assert heard.detail != ""
+    with answering(b'{"text": "x"}') as server:
+        for gone in (clip.with_name("gone.wav"), clip.parent):
+            assert instance.hear(server.address, gone, "probe-1").text is None
+
+
+def test_a_service_that_hangs_up_or_speaks_no_http_gives_no_text(clip: Path) -> None:
+    for say in (text(b""), text(b"220 mail.example ESMTP\r\n"), text(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx")):
+        with saying(say) as port:
+            heard = HttpInstance().hear(f"127.0.0.1:{port}", clip, "probe-1")
+        assert (heard.something, heard.refused) == (False, False)
 
 
 def test_a_recording_that_is_gone_is_no_transcript(tmp_path: Path) -> None:
-    with answering(b'{"text": "x"}') as address, pytest.raises(UnavailableError, match="gave no transcript"):
-        HttpInstance().transcribe(address, tmp_path / "gone.wav", "one")
+    with answering(b'{"text": "x"}') as server, pytest.raises(UnavailableError, match="gave no transcript"):
+        HttpInstance().transcribe(server.address, tmp_path / "gone.wav", "one")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import xmlrpc.client
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
+from xml.parsers.expat import ExpatError
 
 import psutil
 from supervisor.xmlrpc import Faults, SupervisorTransport
@@ -64,6 +65,8 @@ _START_SECONDS = 1
 _INSTANCE_START_SECONDS = 5
 _PORTS_TRIED = 100
 _ENDED = ("stopped", "exited", "fatal")
+# A supervisord that hangs must not make its caller hang, too.
+_ANSWER_SECONDS = 5.0
 
 
 def write_configuration(places: Places, gateway: list[str], control: list[str]) -> Path:
@@ -161,16 +164,35 @@ class SupervisorRuntime:
 
     def _call(self, ask: Callable[[Any], _T]) -> _T:
         # A proxy is not thread safe, and cheap to make.
-        transport = SupervisorTransport(None, None, f"unix://{self._places.supervisor_socket}")
+        transport = _Transport(self._places.supervisor_socket)
         try:
             proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
             return ask(proxy.supervisor)
         except xmlrpc.client.Fault as fault:
             raise UnavailableError(f"supervisord refused: {fault.faultString}") from fault
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error, ExpatError) as error:
             raise UnavailableError(f"supervisord does not answer ({error}); accepted: run under `huidu up`") from error
         finally:
             transport.close()
+
+
+class _Transport(SupervisorTransport):  # type: ignore[misc]
+    """XML-RPC over supervisord's Unix socket, within a time."""
+
+    def __init__(self, path: Path):
+        super().__init__(None, None, f"unix://{path}")
+        self._get_connection = lambda: _Connection(path)
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path):
+        super().__init__("localhost", timeout=_ANSWER_SECONDS)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
 
 
 def _says(error: UnavailableError, code: int) -> bool:

@@ -1,10 +1,21 @@
 import configparser
+import contextlib
 import socket
+import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from huidu.adapters.runtimes.supervisor import free_address, port_is_free, write_configuration, write_instance
+from huidu.adapters.runtimes import supervisor
+from huidu.adapters.runtimes.supervisor import (
+    SupervisorRuntime,
+    free_address,
+    port_is_free,
+    write_configuration,
+    write_instance,
+)
 from huidu.core.errors import UnavailableError
 from huidu.core.places import Places
 from huidu.core.version import Version
@@ -41,3 +52,54 @@ def test_a_free_address_is_one_that_nobody_has() -> None:
         assert int(found.rpartition(":")[2]) > port + 1
     with pytest.raises(UnavailableError, match="accepted"):
         free_address("127.0.0.1", 65535, {"127.0.0.1:65535"})
+
+
+@pytest.fixture
+def places() -> Iterator[Places]:
+    # The path of a Unix socket is short.
+    with tempfile.TemporaryDirectory() as folder:
+        found = Places(Path(folder))
+        found.sockets.mkdir(parents=True)
+        yield found
+
+
+def refused(places: Places) -> str:
+    with pytest.raises(UnavailableError) as error:
+        SupervisorRuntime(places, 1).processes()
+    return str(error.value)
+
+
+def test_a_supervisord_that_is_not_there_is_said_to_be(places: Places) -> None:
+    assert refused(places).endswith("accepted: run under `huidu up`")
+
+
+def test_a_supervisord_that_hangs_makes_nobody_wait_for_ever(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_ANSWER_SECONDS", 0.1)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(places.supervisor_socket))
+        listener.listen(0)
+        # First nobody answers, then nobody even takes the call.
+        for _ in range(4):
+            assert "supervisord does not answer" in refused(places)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"no HTTP\r\n", b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n<half",
+     b"HTTP/1.0 200 OK\r\n\r\n<methodResponse></methodResponse>"],
+)  # fmt: skip
+def test_an_answer_that_is_none_of_supervisords_is_unavailable(places: Places, answer: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(places.supervisor_socket))
+        listener.listen()
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert "supervisord does not answer" in refused(places)
+        thread.join(10)

@@ -2,9 +2,10 @@ import hashlib
 import resource
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -285,16 +286,26 @@ TYPED = OLD.replace("created_time", "created_time TEXT").replace("raw_text", "ra
 def test_a_flipped_byte_anywhere_gives_a_summary_or_a_refusal_of_one_line(
     engine: Engine, tmp_path: Path, create: str
 ) -> None:
-    content, file = older(tmp_path / "whole.db", create=create).read_bytes(), tmp_path / "old.db"
-    for at in (at for at, byte in enumerate(content) if byte):
-        file.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+    _flipped(engine, older(tmp_path / "whole.db", create=create), (0xFF,))
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("create", [OLD, f"{TYPED} WITHOUT ROWID"], ids=["row ids", "without row ids"])
+def test_any_flipped_bit_gives_a_summary_or_a_refusal_of_one_line(engine: Engine, tmp_path: Path, create: str) -> None:
+    _flipped(engine, older(tmp_path / "whole.db", create=create), [1 << bit for bit in range(8)])
+
+
+def _flipped(engine: Engine, whole: Path, masks: Iterable[int]) -> None:
+    content, file = whole.read_bytes(), whole.with_name("old.db")
+    for at, mask in product((at for at, byte in enumerate(content) if byte), masks):
+        file.write_bytes(content[:at] + bytes([content[at] ^ mask]) + content[at + 1 :])
         try:
             found = take(engine, file)
         except InvalidError as error:
             lines = [str(error)]
         else:
             lines = [f"{row.row} {row.why}" for row in found.refused]
-        assert all(line.isprintable() and "accepted" in line for line in lines), (at, lines)
+        assert all(line.isprintable() and "accepted" in line for line in lines), (at, mask, lines)
 
 
 def test_a_damaged_row_does_not_lose_the_others(engine: Engine, tmp_path: Path) -> None:

@@ -37,19 +37,21 @@ _LEAST_OF_STABLE = 20
 
 @dataclass(frozen=True, slots=True)
 class Slowness:
-    """Histograms of both arms, candidate's and stable's, by band; each of shape (the arm's clusters, cells).
+    """Histograms of both arms, candidate's and stable's, by band; each of shape (clusters, cells).
 
     `edges` are the cells' lower edges, rising; the last cell holds all that has no upper bound. Every band must
-    have counts on both sides, and an arm as many clusters in one band as in another.
+    have counts on both sides. So many of the candidate's requests are `doubtful`: to be proven slower it must be so
+    without them, had they been its slowest.
     """
 
     bands: tuple[tuple[Counts, Counts], ...]
     edges: tuple[float, ...]
     q: float
+    doubtful: float = 0.0
 
     def worse(self, margin: float, level: float) -> bool:
         """Whether the candidate's quantile is proven more than `margin` times stable's."""
-        compared = self._above(lambda t: bisect_left(self.edges, margin * t))
+        compared = self._above(lambda t: bisect_left(self.edges, margin * t), self.doubtful)
         return compared is not None and compared.worse(0.0, level)
 
     def within(self, margin: float, level: float) -> bool:
@@ -57,9 +59,10 @@ class Slowness:
         compared = self._above(lambda t: bisect_right(self.edges, margin * t) - 1)
         return compared is not None and compared.within(0.0, level)
 
-    def _above(self, cell_of: Callable[[float], int]) -> MeanDifference | None:
-        ours, others = (len(arm) for arm in self.bands[0])
-        mine, mine_all, theirs, theirs_all = np.zeros(ours), np.zeros(ours), np.zeros(others), np.zeros(others)
+    def _above(self, cell_of: Callable[[float], int], left_out: float = 0.0) -> MeanDifference | None:
+        # Both arms may have clusters of their own: the users of each.
+        mine, mine_all = (np.zeros(len(self.bands[0][0])) for _ in range(2))
+        theirs, theirs_all = (np.zeros(len(self.bands[0][1])) for _ in range(2))
         for candidate, stable in self.bands:
             cell = quantile_cell(stable.sum(axis=0), self.q)
             there = max(0, cell_of(self.edges[cell]))
@@ -68,6 +71,9 @@ class Slowness:
             weight = candidate.sum() / stable.sum()
             theirs += weight * stable[:, cell:].sum(axis=1)
             theirs_all += weight * stable.sum(axis=1)
+        if left_out:
+            # Whose they are is not known: each cluster gives its part.
+            mine, mine_all = _without(mine, left_out), _without(mine_all, left_out)
         return difference(ratio(mine, mine_all), ratio(theirs, theirs_all))
 
     @property
@@ -87,6 +93,12 @@ class Slowness:
         not_exceeded = _first(lambda k: not self.worse(step**k, level / 2))
         lower = step ** (not_exceeded - 1) if not_exceeded is not None and not_exceeded > -_CELL_RANGE else None
         return lower, step**kept if kept is not None else None
+
+
+def _without(counts: NDArray[np.float64], left_out: float) -> NDArray[np.float64]:
+    """Counts by cluster less so many of their sum, in proportion; nothing where there are no more."""
+    total = float(counts.sum())
+    return counts * max(0.0, 1 - left_out / total) if total else counts
 
 
 def comparable(candidate: Counts, stable: Counts) -> bool:

@@ -106,3 +106,13 @@ def test_ratios_beyond_every_cell_are_answered(ratio: float) -> None:
     slowness = Slowness(((histogram(1.0, 1), histogram(1.0, 2)),), EDGES, 0.95)
     assert slowness.worse(ratio, 0.01) == (ratio < 1)
     assert slowness.within(ratio, 0.01) == (ratio > 1)
+
+
+@pytest.mark.parametrize("slower", [1.0, 2.0])
+def test_what_one_client_may_have_chosen_proves_nothing(slower: float) -> None:
+    chosen = histogram(slower, 1, 300)
+    chosen[:, 150:] += histogram(1.0, 3, 200)[:, :124]  # as slow as he likes
+    pair = ((chosen, histogram(1.0, 2)),)
+    assert Slowness(pair, EDGES, 0.95).worse(1.2, 1e-4)
+    assert Slowness(pair, EDGES, 0.95, doubtful=200.0).worse(1.2, 1e-4) == (slower == 2.0)
+    assert not Slowness(pair, EDGES, 0.95, doubtful=float(chosen.sum())).worse(1.2, 1e-4)

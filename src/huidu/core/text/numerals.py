@@ -43,7 +43,8 @@ _PATTERNS = {
     "about": f"[几数][十百千万亿]+|(?:{_N}+|[{CHARACTERS}]+)几|(?:{_N}+|[{CHARACTERS}]+)来(?=[个位名人条天年次块岁])",
     "scaled": f"(?:(?<![0-9A-Za-z])-)?{_VALUE}{_SCALE}(?:零?{_VALUE}{_SCALE})*(?:零?{_N}{{1,4}}(?![0-9.]))?",
     "words": f"(?P<count>{_VALUE}) (?P<scale>thousand|million|billion|trillion)(?![A-Za-z])",
-    "number": f"(?:(?<![0-9A-Za-z])-)?{_VALUE}",
+    # A dash before a ratio or a time is no sign: half of what is written as one would be left.
+    "number": f"(?:(?<![0-9A-Za-z])-(?!{_VALUE}[:比]{_N}))?{_VALUE}",
     "chinese": f"[{CHARACTERS}]+",
     "english": "(?<![A-Za-z'’])(?:" + "|".join(word for word in ENGLISH if ENGLISH[word] > 1) + ")(?![A-Za-z'’])",
 }

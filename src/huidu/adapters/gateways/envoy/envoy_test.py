@@ -2,19 +2,28 @@
 
 import http.client
 import json
+import os
+import signal
 import socket
+import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.sync.client import ClientConnection, connect
+from websockets.sync.server import ServerConnection, serve
 
+from huidu.adapters.gateways.envoy import front as front_module
 from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
 from huidu.adapters.gateways.folder import until
 from huidu.adapters.gateways.place import Place
@@ -61,8 +70,8 @@ def service(name: str) -> Iterator[str]:
 
 
 class Front:
-    def __init__(self, gateway: EnvoyGateway, port: int):
-        self.gateway, self.port = gateway, port
+    def __init__(self, gateway: EnvoyGateway, port: int, process: "subprocess.Popen[bytes]"):
+        self.gateway, self.port, self.process = gateway, port, process
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -87,15 +96,15 @@ def text_of(connection: http.client.HTTPConnection, headers: dict[str, str]) -> 
 
 
 @contextmanager
-def front(folder: Path, routes: Routes) -> Iterator[Front]:
+def front(folder: Path, routes: Routes, **place: Any) -> Iterator[Front]:
     port = free_port()
-    gateway = EnvoyGateway(Places(folder), Place("127.0.0.1", port), workers=1)
+    gateway = EnvoyGateway(Places(folder), Place("127.0.0.1", port, **place), workers=1)
     gateway.prepare(routes)
     process = subprocess.Popen(gateway.command(), stderr=subprocess.DEVNULL)
     try:
         assert gateway.applied(routes.generation, 10.0)
         assert until(lambda: accepts(port), 5.0)
-        yield Front(gateway, port)
+        yield Front(gateway, port, process)
     finally:
         process.terminate()
         process.wait()
@@ -241,3 +250,250 @@ def test_what_is_shown_holds_no_secret(tmp_path: Path, upstreams: tuple[Upstream
     assert gateway.secret() not in shown
     assert key not in shown
     assert key in (tmp_path / "gateway" / "envoy" / "tokens" / "ecds.json").read_text()
+
+
+# ------------------------------------------------------------------ sockets of services that cannot tell
+
+
+def vanish(connection: socket.socket) -> None:
+    """Breaks a connection without a word."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def obey(stream: ServerConnection) -> None:
+    """A service that echoes, and ends as it is asked."""
+    with suppress(ConnectionClosed):
+        for message in stream:
+            match message:
+                case "close":
+                    stream.close(1011, "broken")
+                case "vanish":
+                    vanish(stream.socket)
+                case "end":
+                    stream.socket.shutdown(socket.SHUT_RDWR)
+                case "mute":
+                    pass
+                case _:
+                    stream.send(message)
+
+
+@contextmanager
+def sockets(folder: Path, managed: bool = False) -> Iterator[Front]:
+    """A gateway before a candidate that speaks WebSocket and gets everybody."""
+    with serve(obey, "127.0.0.1", 0, compression=None) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{server.socket.getsockname()[1]}"
+        upstreams = tuple(Upstream(version, (address,), managed=managed) for version in ("v1", "v2"))
+        with front(folder, serving(1, upstreams, share_bp=10_000)) as gate:
+            yield gate
+
+
+def stream_to(gate: Front) -> ClientConnection:
+    return connect(f"ws://127.0.0.1:{gate.port}/ws", compression=None, legacy=True)
+
+
+def ends(gate: Front, number: int) -> list[dict[str, Any]]:
+    """The lines of so many sockets that ended."""
+    path = gate.gateway.places.gateway_log
+
+    def found() -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        return [line for line in lines if line["kind"] == "socket" and "open" not in line]
+
+    assert until(lambda: len(found()) >= number, 5.0)
+    return found()
+
+
+def opens(gate: Front) -> list[dict[str, Any]]:
+    text = gate.gateway.places.gateway_log.read_text()
+    return [line for line in map(json.loads, text.splitlines()) if "open" in line]
+
+
+SEEN = ("close_code", "closed_by", "frames_up", "frames_down")
+
+
+def test_the_log_tells_how_each_socket_ended_and_by_whom(tmp_path: Path) -> None:
+    def asks(word: str) -> Callable[[ClientConnection], None]:
+        def end(stream: ClientConnection) -> None:
+            stream.send(word)
+            with suppress(ConnectionClosed):
+                stream.recv()
+
+        return end
+
+    cases: dict[str, tuple[Callable[[ClientConnection], None], tuple[Any, ...]]] = {
+        "service closes": (asks("close"), (1011, "service", 3, 2)),
+        "service resets": (asks("vanish"), (1006, "service", 3, 2)),
+        "service ends": (asks("end"), (1006, "service", 3, 2)),
+        "client closes": (lambda stream: stream.close(4000), (4000, "client", 2, 2)),
+        "client closes without a code": (_close_without_code, (1005, "client", 2, 2)),
+        "client resets": (lambda stream: vanish(stream.socket), (1006, "client", 2, 2)),
+        "client ends": (lambda stream: stream.socket.shutdown(socket.SHUT_RDWR), (1006, "client", 2, 2)),
+    }
+    with sockets(tmp_path) as gate:
+        for number, (name, (end, meant)) in enumerate(cases.items(), 1):
+            stream = stream_to(gate)
+            for message in ("a", b"x" * 70_000):
+                stream.send(message)
+                assert stream.recv() == message
+            stream.ping().wait(5)
+            end(stream)
+            line = ends(gate, number)[-1]
+            assert tuple(line[key] for key in SEEN) == meant, name
+            assert 0 <= line["first_message_ms"] < 1000
+            assert (line["status"], line["service_ms"], line["upload_ms"]) == (101, None, None)
+            assert line["bytes_up"] > 70_000 < line["bytes_down"]
+
+
+def _close_without_code(stream: ClientConnection) -> None:
+    stream.socket.sendall(Frame(Opcode.CLOSE, b"").serialize(mask=True))
+    with suppress(ConnectionClosed):
+        stream.recv()
+
+
+def test_frames_that_come_byte_by_byte_are_counted(tmp_path: Path) -> None:
+    with sockets(tmp_path) as gate:
+        stream = stream_to(gate)
+        stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for payload in (b"short", b"x" * 300):
+            for each in Frame(Opcode.TEXT, payload).serialize(mask=True):
+                stream.socket.sendall(bytes([each]))
+            assert stream.recv() == payload.decode()
+        stream.close(1000)
+        (line,) = ends(gate, 1)
+        assert tuple(line[key] for key in SEEN) == (1000, "client", 2, 2)
+
+
+def test_a_service_that_never_says_anything_is_seen_while_its_sockets_are_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front_module, "OPEN_SOCKET_INTERVAL", "0.3s")
+    with sockets(tmp_path) as gate:
+        stream = stream_to(gate)
+        for _ in range(5):
+            stream.send("mute")
+        assert until(lambda: len(opens(gate)) >= 2, 5.0)
+        line = opens(gate)[-1]
+        assert (line["open"], line["kind"], line["status"]) == (True, "socket", 101)
+        assert tuple(line[key] for key in (*SEEN, "first_message_ms")) == (None, None, 5, 0, None)
+        assert line["bytes_up"] >= 5 * len("mute")
+        assert line["ms"] >= 300
+        # Another request that takes its time is no socket.
+        with closing(gate.connect()) as upload:
+            upload.putrequest("POST", "/asr")
+            upload.putheader("content-length", "1000")
+            upload.endheaders(b"half")
+            before = len(opens(gate))
+            assert until(lambda: len(opens(gate)) >= before + 2, 5.0)
+        assert {line["kind"] for line in opens(gate)} == {"socket"}
+        written = gate.gateway.written()
+        stream.close(1000)
+        ends(gate, 1)
+        # Each line counts, also those of open sockets.
+        assert written is not None
+        path = gate.gateway.places.gateway_log
+        assert until(
+            lambda: (now := gate.gateway.written()) is not None and now.lines == len(path.read_text().splitlines()), 3.0
+        )
+
+
+def test_sockets_of_our_own_instances_are_left_to_their_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front_module, "OPEN_SOCKET_INTERVAL", "0.2s")
+    with sockets(tmp_path, managed=True) as gate:
+        stream = stream_to(gate)
+        began = time.monotonic()
+        while time.monotonic() < began + 0.5:
+            stream.send("a")
+            assert stream.recv() == "a"
+        stream.close(4000)
+        (line,) = ends(gate, 1)
+        assert [line[key] for key in (*SEEN, "first_message_ms")] == [None] * 5
+        assert line["bytes_up"] > 0
+        assert opens(gate) == []
+
+
+def test_what_is_no_websocket_passes_and_nothing_is_made_up(tmp_path: Path) -> None:
+    with sockets(tmp_path) as gate:
+        stream = stream_to(gate)
+        stream.socket.sendall(b"no frame at all" * 100)
+        with suppress(ConnectionClosed):
+            stream.recv()
+        (line,) = ends(gate, 1)
+        assert tuple(line[key] for key in ("close_code", "closed_by", "frames_up")) == (None, None, None)
+
+
+def test_sockets_that_the_gateway_itself_ends_are_nobodys_doing(tmp_path: Path) -> None:
+    with sockets(tmp_path) as gate:
+        stream = stream_to(gate)
+        stream.send("mute")
+        time.sleep(0.1)
+        gate.process.terminate()
+        gate.process.wait()
+        (line,) = ends(gate, 1)
+        assert (line["close_code"], line["closed_by"]) == (1006, None)
+        stream.socket.close()
+
+
+# ------------------------------------------------------------------ its log and a candidate that hangs
+
+
+def test_a_log_that_cannot_be_written_shows_as_failures(tmp_path: Path, upstreams: tuple[Upstream, ...]) -> None:
+    with front(tmp_path, serving(1, upstreams)) as gate:
+        log = gate.gateway.places.gateway_log
+
+        def failures() -> int:
+            written = gate.gateway.written()
+            assert written is not None
+            return written.failures
+
+        gate.get()
+        assert failures() == 0
+        for spoil in (_put_a_folder, _put_a_full_disk):
+            known = failures()
+            log.unlink(missing_ok=True)
+            spoil(log)
+            assert gate.gateway.reopen_log()
+            gate.get()
+            assert until(lambda: failures() > known, 3.0)  # noqa: B023
+            if log.is_dir():
+                log.rmdir()
+        log.unlink()
+        assert gate.gateway.reopen_log()
+        gate.get()
+        gate.lines(1)
+
+
+def _put_a_folder(log: Path) -> None:
+    log.mkdir()
+
+
+def _put_a_full_disk(log: Path) -> None:
+    log.symlink_to("/dev/full")
+
+
+def test_an_upload_to_a_stopped_candidate_ends_in_bounded_time(
+    tmp_path: Path, upstreams: tuple[Upstream, Upstream]
+) -> None:
+    """SIGSTOP of a real process, which takes connections all the same, and nothing that fills its buffers."""
+    port = free_port()
+    script = f"import http.server as h; h.ThreadingHTTPServer(('127.0.0.1', {port}), h.SimpleHTTPRequestHandler)"
+    process = subprocess.Popen([sys.executable, "-c", f"{script}.serve_forever()"], stderr=subprocess.DEVNULL)
+    try:
+        assert until(lambda: accepts(port), 10.0)
+        routes = serving(1, (upstreams[0], Upstream("v2", (f"127.0.0.1:{port}",))), share_bp=10_000)
+        with front(tmp_path, routes, hang_after_seconds=0.5, retry_body_bytes=8_000) as gate:
+            os.kill(process.pid, signal.SIGSTOP)
+            with closing(gate.connect()) as connection:
+                began = time.monotonic()
+                # Whoever still sends may be cut before the answer is read.
+                with suppress(ConnectionError):
+                    connection.request("POST", "/asr", body=b"x" * 20_000_000)
+                # Half a second and one more; the kernel looks at connections now and then.
+                assert 1.0 < time.monotonic() - began < 8.0
+            (line,) = gate.lines(1)
+            # What is kept for a second try is less than that.
+            assert (line["version"], line["status"], line["upload_ms"]) == ("v2", 503, None)
+    finally:
+        process.kill()
+        process.wait()

@@ -102,20 +102,18 @@ local function prepare_socket(handle, to_candidate, peer)
   if watched then note(handle, "watched", true) end
 end
 
--- How much a request will upload, in bytes; nil where it does not say.
-local function upload_bytes(handle, method)
+-- How much a request will upload, in bytes; nil where it does not say. Whether it comes in chunks cannot be seen here
+-- (Envoy takes Transfer-Encoding away, HTTP/2 has none): without a length, the method tells whether anything may come.
+local function upload_bytes(method)
   local length = headers:get("content-length")
   if length then return tonumber(length) end
-  if headers:get("transfer-encoding") then return nil end
-  -- HTTP/2 needs neither.
-  local may_upload = method == "POST" or method == "PUT" or method == "PATCH"
-  if may_upload and handle:streamInfo():protocol() == "HTTP/2" then return nil end
+  if method == "POST" or method == "PUT" or method == "PATCH" then return nil end
   return 0
 end
 
 -- A long upload may wait long for its answer. Without a word of ours the route's own time holds.
-local function allow_time(handle, method)
-  local bytes = upload_bytes(handle, method)
+local function allow_time(method)
+  local bytes = upload_bytes(method)
   if bytes == 0 then return end
   local milliseconds = hang_after(HANG_AFTER_SECONDS, bytes) * 1000
   headers:replace("x-envoy-upstream-rq-per-try-timeout-ms", format("%d", milliseconds))
@@ -131,7 +129,7 @@ function envoy_on_request(handle)
   if kind == "socket" then
     prepare_socket(handle, to_candidate, peer)
   elseif to_candidate then
-    allow_time(handle, method)
+    allow_time(method)
   end
   headers:replace("x-huidu-unit", drawn.unit)
   -- What the log tells of the decision, as it stands in its lines: one header costs less than nine values.

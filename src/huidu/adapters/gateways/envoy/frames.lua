@@ -5,7 +5,7 @@
 -- soon as it is known, for a client that vanishes leaves no time to tell. Payloads are stepped over, never copied.
 
 local bit = require("bit")
-local bxor, byte, floor, min = bit.bxor, string.byte, math.floor, math.min
+local bxor, byte, min = bit.bxor, string.byte, math.min
 
 local CLOSE = 8
 -- The longest head, and two bytes of a close frame's payload: its code.
@@ -28,68 +28,61 @@ local function close(handle, code, by)
   tell(handle, "closed_by", by)
 end
 
--- The length that a head tells. Nil where no endpoint would take it: an opcode that there is not, a control frame that
--- is long or in pieces, a client that does not mask or a service that does.
-local function payload_length(head, masked)
+-- What the first two bytes tell: the opcode, and how long the head is. Nil where no endpoint would take them: an opcode
+-- that there is not, a control frame that is long or in pieces, a client that does not mask or a service that does.
+local function frame_of(head, masked)
   local first, second = byte(head, 1, 2)
-  local opcode, length = first % 16, second % 128
+  local opcode, short = first % 16, second % 128
   if (second >= 128) ~= masked or (opcode > 2 and opcode < CLOSE) or opcode > 10 then return nil end
-  if opcode >= CLOSE then
-    if first < 128 or length > 125 then return nil end
-    return length, opcode
-  end
-  local extended = length == 126 and 2 or length == 127 and 8 or 0
-  if extended > 0 then
-    length = 0
-    for index = 3, 2 + extended do
-      local each = byte(head, index)
-      if not each then return false, opcode, extended end
-      length = length * 256 + each
-    end
-    -- What a double does not hold exactly is no length that anybody sends.
-    if length >= 2 ^ 53 then return nil end
-  end
-  return length, opcode, extended
+  if opcode >= CLOSE and (first < 128 or short > 125) then return nil end
+  local extended = short == 126 and 2 or short == 127 and 8 or 0
+  return opcode, 2 + extended + (masked and 4 or 0)
 end
 
--- The code of a close frame, of which the head and what follows are known.
-local function close_code(head, length, masked)
-  if length < 2 then return NO_CODE end
-  if not masked then
-    local high, low = byte(head, 3, 4)
-    return high * 256 + low
+-- The length of the payload, by a whole head.
+local function payload_length(head)
+  local short = byte(head, 2) % 128
+  if short < 126 then return short end
+  local length = 0
+  for index = 3, short == 126 and 4 or 10 do length = length * 256 + byte(head, index) end
+  return length
+end
+
+-- The code of a close frame, by its head of `size` bytes and what follows; nil while that is not there.
+local function close_code(head, size, masked)
+  if payload_length(head) < 2 then return NO_CODE end
+  local high, low = byte(head, size + 1, size + 2)
+  if not low then return nil end
+  if masked then
+    local key, next_key = byte(head, size - 3, size - 2)
+    high, low = bxor(high, key), bxor(low, next_key)
   end
-  local key, next_key, _, _, high, low = byte(head, 3, 8)
-  return bxor(high, key) * 256 + bxor(low, next_key)
+  return high * 256 + low
 end
 
 -- Steps through a chunk from head to head. `state` is {head = what came of one, skip = bytes of payload to come}.
 -- Returns the number of data frames that began and the code of a close frame, if one came; nil for what is no frame.
 local function frames_in(state, chunk, masked)
   local at, length, frames = 0, chunk:length(), 0
-  while true do
-    if state.skip >= length - at then
-      state.skip = state.skip - (length - at)
-      return frames
-    end
+  while state.skip < length - at do
     at, state.skip = at + state.skip, 0
-    local before = #state.head
-    local head = state.head .. chunk:getBytes(at, min(LONGEST - before, length - at))
+    local known = #state.head
+    local head = state.head .. chunk:getBytes(at, min(LONGEST - known, length - at))
     state.head = head
     if #head < 2 then return frames end
-    local payload, opcode, extended = payload_length(head, masked)
-    if payload == nil then return nil end
-    local size = 2 + (extended or 0) + (masked and 4 or 0)
-    if opcode == CLOSE then
-      local code_bytes = min(payload, 2)
-      if code_bytes == 1 then code_bytes = 0 end
-      if #head < size + code_bytes then return frames end
-      return frames, close_code(head, payload, masked)
-    end
-    if not payload or #head < size then return frames end
+    local opcode, size = frame_of(head, masked)
+    if not opcode then return nil end
+    -- What is missing was not in this chunk.
+    if #head < size then return frames end
+    if opcode == CLOSE then return frames, close_code(head, size, masked) end
+    local payload = payload_length(head)
+    -- What a double does not hold exactly is no length that anybody sends.
+    if payload >= 2 ^ 53 then return nil end
     if opcode < CLOSE then frames = frames + 1 end
-    at, state.head, state.skip = at + size - before, "", payload
+    at, state.head, state.skip = at + size - known, "", payload
   end
+  state.skip = state.skip - (length - at)
+  return frames
 end
 
 -- Watches one direction to its end.

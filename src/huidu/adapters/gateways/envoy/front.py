@@ -17,7 +17,7 @@ _CERTIFICATE = "front"
 _CONNECTION_BUFFER_BYTES = 1 << 20
 _MAX_CONNECTIONS = 50_000
 _MAX_HEADERS = 200
-_NO_COUNT = "|.*[^0-9].*|.{10,}"
+_NO_COUNT = ".*[^0-9].*|.{10,}"
 _NO_PLAIN_NUMBER = ".*[^0-9.].*|.{16,}"
 
 

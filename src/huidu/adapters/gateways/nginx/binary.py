@@ -1,4 +1,4 @@
-"""The nginx of this machine: where it is, whether it has Lua, and what it thinks of a configuration."""
+"""The nginx of this machine: where it is, how it gets its Lua, and what it thinks of a configuration."""
 
 import re
 import shutil
@@ -18,41 +18,35 @@ _CHECK_SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Nginx:
-    """`lua` says whether it has the Lua module; `load` lists the files by which that must be loaded first."""
+    """`load` lists the files by which its Lua module must be loaded first; none where that is built in."""
 
     path: str
-    lua: bool
     load: tuple[str, ...]
 
 
-def find_nginx() -> Nginx:
-    """Raises `UnavailableError` where there is none."""
+def find_nginx_with_lua() -> Nginx:
+    """Raises `UnavailableError` where nginx or its Lua module is missing."""
     path = shutil.which("nginx") or next(
         (found for each in _SYSTEM_PATHS if (found := shutil.which("nginx", path=each))), None
     )
     if path is None:
         raise UnavailableError(f"nginx is not installed; accepted: {INSTALL}")
-    return _examined(path)
-
-
-def find_nginx_with_lua() -> Nginx:
-    """Raises `UnavailableError` where nginx or its Lua module is missing."""
-    nginx = find_nginx()
-    if not nginx.lua:
-        raise UnavailableError(f"{nginx.path} has no Lua module; accepted: {INSTALL}")
-    return nginx
+    load = _lua_of(path)
+    if load is None:
+        raise UnavailableError(f"{path} has no Lua module; accepted: {INSTALL}")
+    return Nginx(path, load)
 
 
 @cache
-def _examined(path: str) -> Nginx:
+def _lua_of(path: str) -> tuple[str, ...] | None:
+    """The files of an nginx's Lua module; None where it has none."""
     build = subprocess.run([path, "-V"], capture_output=True, text=True, check=False).stderr
     if "lua-nginx-module" in build or "ngx_devel_kit" in build:
-        return Nginx(path, lua=True, load=())
+        return ()
     found = re.search(r"--modules-path=(\S+)", build)
     folder = Path(found[1]) if found else Path("/usr/lib/nginx/modules")
     files = tuple(str(folder / name) for name in _LUA_MODULES)
-    there = all(Path(file).exists() for file in files)
-    return Nginx(path, lua=there, load=files if there else ())
+    return files if all(Path(file).exists() for file in files) else None
 
 
 def check(nginx: Nginx, configuration: Path) -> None:

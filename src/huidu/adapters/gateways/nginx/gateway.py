@@ -12,7 +12,7 @@ from typing import Any
 from huidu.adapters.gateways.folder import read_json, until, write_aside
 from huidu.adapters.gateways.gateway import FileGateway
 from huidu.adapters.gateways.nginx import render
-from huidu.adapters.gateways.nginx.binary import Nginx, authorities, check, find_nginx, find_nginx_with_lua
+from huidu.adapters.gateways.nginx.binary import Nginx, authorities, check, find_nginx_with_lua
 from huidu.adapters.gateways.nginx.names import Names
 from huidu.adapters.gateways.nginx.state import host_port, location_suffix, state
 from huidu.adapters.gateways.nginx.swap import NginxFolder
@@ -52,10 +52,16 @@ class NginxGateway(FileGateway):
         return ["/bin/sh", "-c", _START, "huidu-gateway", str(self.places.admin_socket), *nginx]
 
     def rendered(self, routes: Routes) -> dict[str, Any]:
-        upstreams = _by_https(routes.upstreams)
-        files = self._files(find_nginx(), self._home, upstreams)
-        return {name: files[name] for name in ("nginx.conf", "huidu.conf")} | {
-            "state.json": _masked(self._document(routes))
+        """On a machine without nginx or its Lua module a first line says what to install."""
+        try:
+            nginx, missing = find_nginx_with_lua(), ""
+        except UnavailableError as error:
+            nginx, missing = Nginx("nginx", load=()), f"# {error}\n"
+        files = self._files(nginx, self._home, _by_https(routes.upstreams))
+        return {
+            "nginx.conf": missing + files["nginx.conf"],
+            "huidu.conf": files["huidu.conf"],
+            "state.json": _masked(self._document(routes)),
         }
 
     def _lay_out(self) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -31,12 +32,12 @@ from fronts import accepts, free_port, until
 from huidu.adapters.gateways.nginx.gateway import NginxGateway
 from huidu.adapters.gateways.nginx.swap import NginxFolder
 from huidu.adapters.gateways.place import Place, Tls
-from huidu.core.audience import Audience, ClaimRule, Request, decide
+from huidu.core.audience import Audience, ClaimRule, HeaderRule, Request, decide
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.jwt import Jwt, checked_keys, volunteer_keys
 from huidu.core.places import Places
 from huidu.core.routes import Routes, Upstream
-from huidu.ports import FenceError
+from huidu.ports import FenceError, Written
 
 
 class Backend:
@@ -82,6 +83,8 @@ class Backend:
                 self.send_response(backend.status)
                 self.send_header("content-length", str(len(body)))
                 self.send_header("x-audio-seconds", "1.5")
+                if backend.chars is not None:
+                    self.send_header("x-huidu-chars", backend.chars)
                 self.end_headers()
                 if backend.mode == "pause":
                     self.wfile.write(body[:1])
@@ -103,6 +106,7 @@ class Backend:
                 """Says nothing."""
 
         self.status, self.mode, self.seconds, self.seen = 200, "ok", 1.0, 0
+        self.chars: str | None = None
         self.released = threading.Event()
         self._server = _Server(("127.0.0.1", 0), Handler)
         if tls is not None:
@@ -246,6 +250,13 @@ def running(folder: Path, **changes: Any) -> Iterator[Front]:
 @pytest.fixture
 def front(tmp_path: Path) -> Iterator[Front]:
     with running(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Front]:
+    """One that no busy machine keeps waiting for too long."""
+    with running(tmp_path, hang_after_seconds=30.0) as found:
         yield found
 
 
@@ -453,9 +464,11 @@ def test_stable_serves_what_the_candidate_cannot(front: Front, mode: str) -> Non
     else:
         front.candidate.mode = mode
     front.serve(**changes)
-    for method, size in (("GET", 0), ("POST", 1), ("PUT", 100_000), ("DELETE", 0), ("POST", 5_000_000)):
+    # A hang is told after a second for each 8 kB.
+    sizes = (4000, 0) if mode == "hang" else (100_000, 5_000_000)
+    for method, size in (("GET", 0), ("POST", 1), ("PUT", sizes[0]), ("DELETE", 0), ("POST", sizes[1])):
         body = os.urandom(size)
-        answer = front.ask(method, "/x%20y?z", body=body if size else None)
+        answer = front.ask(method, "/x%20y?z", body=body if size or method == "POST" else None)
         assert (answer.status, answer.name, answer.json()["method"]) == (200, "v1", method)
         assert answer.json()["path"] == "/x%20y?z"
         assert answer.json()["md5"] == (hashlib.md5(body).hexdigest() if method != "GET" else "")
@@ -505,10 +518,28 @@ def test_only_so_many_fall_back_at_a_time(tmp_path: Path) -> None:
         assert front.ask().status == 200
 
 
-def test_a_slow_answer_that_has_begun_is_not_cut(front: Front) -> None:
+def test_an_answer_that_pauses_is_cut_where_it_is_the_candidates(front: Front) -> None:
+    for backend in (front.stable, front.candidate):
+        backend.mode, backend.seconds = "pause", 2.0
+    front.serve(0)
+    assert front.ask().name == "v1"
     front.serve()
-    front.candidate.mode, front.candidate.seconds = "pause", 2.0
+    with pytest.raises(HTTPException):
+        front.ask()
+    front.candidate.seconds = 0.5
     assert front.ask().name == "v2"
+
+
+def test_a_long_upload_is_waited_for_longer(front: Front) -> None:
+    front.serve()
+    front.candidate.mode, front.candidate.seconds = "slow", 1.6
+    # One second, and one for each 8 kB.
+    assert front.ask("POST", body=bytes(8_000)).name == "v2"
+    assert front.ask("POST", body=bytes(800)).name == "v1"
+    with socket.create_connection(("127.0.0.1", front.place.listen_port)) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        client.sendall(b"1f40\r\n" + bytes(8_000) + b"\r\n0\r\n\r\n")
+        assert b'"name": "v2"' in _all(client)
 
 
 def test_a_slow_stable_version_is_not_cut(front: Front) -> None:
@@ -555,10 +586,11 @@ def test_sockets_stay_on_their_version_and_fall_back_at_the_upgrade(front: Front
     front.serve()
     first, name = _upgraded(front)
     assert (name, front.gateway.in_flight("v2")) == ("v2", 1)
-    front.candidate.mode = "hang"
+    front.candidate.mode = "reset"
     second, name = _upgraded(front)
     assert name == "v1"
     front.swap(front.routes)
+    # Longer than a candidate is waited for: silence is nothing that ends a socket.
     time.sleep(1.5)
     for client in (first, second):
         client.sendall(b"hello")
@@ -667,12 +699,29 @@ def test_the_listener_speaks_tls_and_takes_over_a_new_certificate(tmp_path: Path
         until(lambda: shown() != before)
         assert front.ask(connection=client).name == "v2"
         client.close()
+        _by_http2(front)
         # One file without the other changes nothing, and is said.
         old.write_bytes(_certificate(tmp_path, "third")[0].read_bytes())
         errors = tmp_path / "gateway" / "nginx" / "error.log"
         until(lambda: "certificate and key do not fit" in errors.read_text())
         assert shown() == ssl.PEM_cert_to_DER_cert(new.read_text())
         errors.write_text("")
+
+
+def _by_http2(front: Front) -> None:
+    """Uploads of a known length, of none, and one that the client leaves in."""
+    url = f"https://localhost:{front.place.listen_port}/"
+    curl = ["curl", "--silent", "--insecure", "--http2", "--output", "/dev/null", "--data-binary", "@-"]
+    unknown = ["--header", "Content-Length:"]
+    for more, seconds, status in ((unknown, 10, 200), ([], 10, 200), (["--limit-rate", "20k"], 0.5, None)):
+        sent = bytes(100_000)
+        command = [*curl, *more, "--max-time", str(seconds), url]
+        line = _next_line(front, lambda: subprocess.run(command, input=sent, check=False))  # noqa: B023
+        if status is not None:
+            assert (line["status"], line["bytes_up"], line["attempts"]) == (status, len(sent), 1)
+        else:
+            assert (line["upload_ms"], line["served_by"], line["attempts"]) == (None, None, 0)
+            assert 0 < line["bytes_up"] < len(sent)
 
 
 # ---------------------------------------------------------------------- changes, restarts, limits
@@ -753,8 +802,10 @@ def test_the_log_says_what_is_promised_and_is_reopened(front: Front) -> None:
     )
     line = front.line(answer.got("x-request-id"))
     assert list(line) == [
-        *("time", "request_id", "release", "version", "served_by", "generation", "rule", "unit", "unit_kind"),
-        *("bucket", "share_bp", "attempts", "status", "ms", "audio_seconds"),
+        *("time", "request_id", "release", "version", "served_by", "generation", "kind", "rule", "unit", "unit_kind"),
+        *("peer", "bucket", "share_bp", "attempts", "upload_ms", "bytes_up", "status", "ms", "service_ms"),
+        *("bytes_down", "audio_seconds", "chars"),
+        *("close_code", "closed_by", "first_message_ms", "frames_up", "frames_down"),
     ]
     assert before - 1 < line["time"] < time.time() + 1
     assert (line["release"], line["version"], line["served_by"], line["rule"]) == (7, "v2", "v2", "share")
@@ -768,6 +819,308 @@ def test_the_log_says_what_is_promised_and_is_reopened(front: Front) -> None:
     time.sleep(0.2)
     front.line(front.ask().got("x-request-id"))
     assert len(moved.read_text().splitlines()) == 1
+
+
+def _said(front: Front, sent: bytes) -> bytes:
+    """What comes back for these bytes, until the gateway closes."""
+    with socket.create_connection(("127.0.0.1", front.place.listen_port), timeout=10) as client:
+        client.sendall(sent)
+        return _all(client)
+
+
+def _left(front: Front, sent: bytes) -> None:
+    """A client that leaves without waiting for an answer."""
+    with socket.create_connection(("127.0.0.1", front.place.listen_port), timeout=10) as client:
+        client.sendall(sent)
+        time.sleep(0.1)
+
+
+def _next_line(front: Front, do: Callable[[], object]) -> dict[str, Any]:
+    before = len(front.lines())
+    do()
+    until(lambda: len(front.lines()) > before)
+    (line,) = front.lines()[before:]
+    return line
+
+
+def test_the_log_tells_kinds_of_requests_and_their_peer(front: Front) -> None:
+    front.serve()
+    asked = {
+        "recognition": front.ask("POST", "/v1/audio/transcriptions?x=/ws", body=b"x"),
+        "other": front.ask("GET", "/healthz"),
+    }
+    for kind, answer in asked.items():
+        line = front.line(answer.got("x-request-id"))
+        assert line["kind"] == kind
+        assert re.fullmatch("[0-9a-f]{16}", line["peer"])
+        assert (answer.got("x-huidu-peer"), answer.got("x-huidu-share-bp")) == (None, None)
+    line = _next_line(front, lambda: _upgraded(front)[0].close())
+    assert (line["kind"], line["status"], line["service_ms"], line["upload_ms"]) == ("socket", 101, None, 0)
+    # An instance reports on its sockets itself: it is told what the gateway knows.
+    answer = front.ask("GET", "/ws", [("Upgrade", "websocket"), ("Connection", "upgrade"), ("x-huidu-peer", "mine")])
+    assert answer.status == 101
+
+
+def test_a_version_is_told_of_a_socket_what_the_log_says_of_it(front: Front) -> None:
+    front.serve(2500, audience=Audience(include=(HeaderRule("x-tester", "1"),)))
+    front.candidate.mode = "declines"
+    headers = [("Upgrade", "WebSocket"), ("Connection", "upgrade"), ("x-huidu-peer", "mine"), ("x-tester", "1")]
+    answer = front.ask("GET", "/ws?a", headers)
+    line = front.line(answer.got("x-request-id"))
+    assert (answer.got("x-huidu-peer"), answer.got("x-huidu-share-bp")) == (line["peer"], "2500")
+    assert (line["kind"], line["status"], line["share_bp"], line["service_ms"]) == ("socket", 200, 2500, None)
+
+
+def test_the_log_tells_the_upload_from_the_service(front: Front) -> None:
+    front.serve()
+    front.candidate.mode, front.candidate.seconds = "slow", 0.4
+
+    def slow_upload() -> None:
+        with socket.create_connection(("127.0.0.1", front.place.listen_port)) as client:
+            client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\n")
+            for byte in b"data":
+                time.sleep(0.25)
+                client.sendall(bytes([byte]))
+            assert b'"name": "v2"' in _all(client)
+
+    line = _next_line(front, slow_upload)
+    assert 900 < line["upload_ms"] < 1300
+    assert 390 < line["service_ms"] < 700
+    assert line["ms"] >= line["upload_ms"] + line["service_ms"] - 5
+    assert (line["bytes_up"], line["bytes_down"] > 100) == (4, True)
+    # The last try counts where there were two.
+    front.candidate.mode, front.stable.mode, front.stable.seconds = "reset", "slow", 0.2
+    line = _next_line(front, lambda: front.ask("POST", body=b"x"))
+    assert (line["attempts"], 190 < line["service_ms"] < 390) == (2, True)
+    front.stable.mode = "reset"
+    line = _next_line(front, lambda: front.ask("POST", body=b"x"))
+    assert (line["attempts"], line["served_by"], line["status"], line["service_ms"]) == (2, "v1", 503, None)
+
+
+def test_the_log_counts_bodies_without_what_is_around_them(front: Front) -> None:
+    front.serve()
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    chunked = head + b"Transfer-Encoding: chunked\r\n\r\n4;a=b\r\nabcd\r\n5\r\nefghi\r\n0\r\n\r\n"
+    assert _next_line(front, lambda: _said(front, chunked))["bytes_up"] == 9
+    zeros = head + b"Content-Length: 00000002\r\n\r\nab"
+    assert _next_line(front, lambda: _said(front, zeros))["bytes_up"] == 2
+    answer = front.ask("POST", body=bytes(300_000))
+    line = front.line(answer.got("x-request-id"))
+    assert (line["bytes_up"], line["bytes_down"]) == (300_000, len(answer.body))
+    line = _next_line(front, lambda: front.ask())
+    assert line["bytes_up"] == 0
+
+    def socket_of(sent: bytes) -> None:
+        client, _ = _upgraded(front)
+        client.sendall(sent)
+        assert client.recv(len(sent), socket.MSG_WAITALL) == sent
+        client.close()
+
+    line = _next_line(front, lambda: socket_of(b"x" * 1000))
+    # After the 101: the name, and the echo. To the version: these and the request for the upgrade.
+    assert line["bytes_down"] == 1002
+    assert 1000 < line["bytes_up"] < 2500
+    assert [line[name] for name in ("close_code", "closed_by", "first_message_ms", "frames_up", "frames_down")] == (
+        [None] * 5
+    )
+
+
+def test_a_client_that_leaves_while_it_uploads_asked_no_version(front: Front) -> None:
+    front.serve()
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+    lines = [
+        _next_line(front, lambda: _left(front, head + b"\r\n" + bytes(400))),
+        _next_line(front, lambda: _left(front, head + b"Expect: 100-continue\r\n\r\n" + bytes(400))),
+    ]
+    for line in lines:
+        assert (line["upload_ms"], line["service_ms"], line["attempts"], line["served_by"]) == (None, None, 0, None)
+        assert (line["version"], line["bytes_up"], line["kind"]) == ("v2", 400, "recognition")
+        assert line["status"] >= 400
+
+
+def test_every_line_is_whole_whatever_a_client_does(tmp_path: Path) -> None:
+    with running(tmp_path, max_upload_bytes=1000) as front:
+        front.serve()
+        head = b"POST / HTTP/1.1\r\nHost: x\r\n"
+        chunks = head + b"Transfer-Encoding: chunked\r\n\r\n"
+        refused = {
+            413: chunks + b"800\r\n" + bytes(2048) + b"\r\n0\r\n\r\n",
+            400: chunks + b"4\r\nabcdXX",
+        }
+        for status, sent in refused.items():
+            line = _next_line(front, lambda sent=sent: _left(front, sent))  # type: ignore[misc]
+            assert (line["status"], line["attempts"], line["served_by"]) == (status, 0, None)
+            assert line["upload_ms"] is None
+        line = _next_line(front, lambda: _said(front, b"GET /\r\n"))
+        assert (line["status"], line["served_by"]) == (200, "v2")
+        line = _next_line(front, lambda: _said(front, b"GET / HTTP/1.0\r\n\r\n"))
+        assert (line["status"], line["attempts"]) == (200, 1)
+        # A client that is gone before there is an answer.
+        front.candidate.mode, front.candidate.seconds = "slow", 0.5
+        for sent in (b"GET /\r\n", b"GET / HTTP/1.0\r\n\r\n", head + b"Content-Length: 2\r\n\r\nab"):
+            line = _next_line(front, lambda sent=sent: _left(front, sent))  # type: ignore[misc]
+            assert (line["status"], line["attempts"], line["service_ms"]) == (499, 1, None)
+        front.candidate.mode = "ok"
+        for said, chars in (("12", 12), ("0", 0), ("", None), ("1.5", None), ("07", None), ('1,"a":2', None)):
+            front.candidate.chars = said
+            assert _next_line(front, lambda: front.ask())["chars"] == chars
+
+
+def test_a_version_without_an_address_was_not_asked(front: Front) -> None:
+    nowhere = Upstream("v2", ("no-such-name.invalid:80",))
+    front.serve(upstreams=(front.routes.upstreams[0], nowhere))
+    answer = front.ask("POST", body=b"x")
+    assert (answer.name, answer.got("x-huidu-attempt")) == ("v1", "2")
+    assert front.line(answer.got("x-request-id"))["attempts"] == 2
+    front.swap(replace(front.routes, upstreams=(replace(nowhere, version="v1"),)))
+    line = _next_line(front, lambda: front.ask("POST", body=b"x"))
+    assert (line["status"], line["attempts"], line["served_by"]) == (503, 0, None)
+
+
+# ---------------------------------------------------------------------- lines written
+
+
+def _in_files(front: Front) -> int:
+    """Whole lines in all files of the log."""
+    files = [path for path in front.places.logs.glob("gateway*.jsonl") if path.name != "gateway-refused.jsonl"]
+    texts = [path.read_text() for path in files if path.is_file()]
+    return sum(1 for text in texts for line in text.splitlines() if json.loads(line))
+
+
+def _written(front: Front) -> Written:
+    """What is said when all requests are over: a client has its answer before its line is written."""
+    until(lambda: front.gateway.in_flight("v1") + front.gateway.in_flight("v2") == 0)
+    return _counted(front)
+
+
+def _counted(front: Front) -> Written:
+    found = front.gateway.written()
+    assert found is not None
+    return found
+
+
+@contextmanager
+def _busy(front: Front, users: int = 4) -> Iterator[None]:
+    """Users that ask all the time and forgive what breaks."""
+    stop = threading.Event()
+
+    def user() -> None:
+        connection = HTTPConnection("127.0.0.1", front.place.listen_port, timeout=10)
+        while not stop.is_set():
+            try:
+                front.ask(connection=connection)
+            except (OSError, HTTPException):
+                connection.close()
+        connection.close()
+
+    threads = [threading.Thread(target=user) for _ in range(users)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_lines_written_are_the_lines_in_the_files(front: Front) -> None:
+    front.serve(5000)
+    log, life = front.places.gateway_log, _written(front).life
+    with _busy(front):
+        for number in range(4):
+            until(lambda: log.exists() and log.stat().st_size > 50_000)
+            log.rename(log.with_name(f"gateway-{number}.jsonl"))
+            assert front.gateway.reopen_log()
+            until(log.exists)
+            _said(front, b"nonsense\r\n\r\n")
+        # New workers, while the old ones end what they have.
+        os.kill(front.folder.status()["master"], signal.SIGHUP)
+        before = log.stat().st_size
+        until(lambda: log.stat().st_size > before + 100_000)
+    assert _written(front) == Written(_in_files(front), 0, life)
+
+
+def test_lines_are_counted_anew_when_a_worker_was_killed(front: Front) -> None:
+    front.serve(5000)
+    log, master = front.places.gateway_log, front.folder.status()["master"]
+    lives = {_written(front).life}
+    for _ in range(3):
+        with _busy(front):
+            before = _in_files(front)
+            until(lambda before=before: _in_files(front) > before + 50)
+            worker = Path(f"/proc/{master}/task/{master}/children").read_text().split()[0]
+            os.kill(int(worker), signal.SIGKILL)
+            until(lambda: _counted(front).life not in lives)
+        first = _written(front)
+        lives.add(first.life)
+        log.unlink()
+        assert front.gateway.reopen_log()
+        until(log.exists)
+        time.sleep(0.2)
+        with _busy(front):
+            until(lambda: log.stat().st_size > 20_000)
+        assert _written(front) == replace(first, lines=first.lines + _in_files(front))
+    assert len(lives) == 4
+
+
+def test_lines_go_on_being_counted_where_the_log_cannot_be_opened(front: Front) -> None:
+    front.serve(0)
+    log = front.places.gateway_log
+    front.ask()
+    until(lambda: _in_files(front) == 1)
+
+    def asked(times: int) -> Written:
+        before = _written(front)
+        for _ in range(times):
+            front.ask()
+        until(lambda: _written(front).lines == before.lines + times)
+        return _written(front)
+
+    # Removed: lines go on into the file without a name until the log is reopened.
+    log.unlink()
+    asked(3)
+    assert not log.exists()
+    assert front.gateway.reopen_log()
+    until(log.exists)
+    time.sleep(0.2)
+    asked(2)
+    assert len(front.lines()) == 2
+    # Renamed, and another one made in its place, as logrotate does.
+    log.rename(log.with_name("gateway-1.jsonl"))
+    log.touch()
+    asked(3)
+    assert (len(front.lines()), _in_files(front)) == (0, 5)
+    assert front.gateway.reopen_log()
+    time.sleep(0.2)
+    asked(1)
+    assert len(front.lines()) == 1
+    # Something else in its place: nginx says so in error.log, and goes on in the file it has.
+    log.rename(log.with_name("gateway-2.jsonl"))
+    log.mkdir()
+    assert front.gateway.reopen_log()
+    time.sleep(0.2)
+    last = asked(2)
+    assert (_in_files(front), last.lines) == (8, 12)
+    log.rmdir()
+    assert front.gateway.reopen_log()
+    until(log.exists)
+    time.sleep(0.2)
+    assert asked(1).lines == last.lines + 1
+    assert len(front.lines()) == 1
+    errors = front.places.gateway / "nginx" / "error.log"
+    assert "Is a directory" in errors.read_text()
+
+
+def test_an_nginx_that_is_down_says_nothing_and_another_one_counts_anew(front: Front) -> None:
+    before = _written(front)
+    front.process.terminate()
+    front.process.wait()
+    assert front.gateway.written() is None
+    assert not front.gateway.reopen_log()
+    with started(front.gateway, front.routes, front.place.listen_port):
+        after = _written(front)
+        assert (after.lines, after.life != before.life) == (0, True)
 
 
 def test_what_is_refused_early_is_refused_in_json(tmp_path: Path) -> None:
@@ -794,9 +1147,9 @@ def test_what_is_refused_early_is_refused_in_json(tmp_path: Path) -> None:
         assert not any(line["status"] in (400, 413, 431) for line in front.lines())
 
 
-def test_half_a_gigabyte_passes_with_little_memory(front: Front) -> None:
-    front.serve()
-    master = front.folder.status()["master"]
+def test_half_a_gigabyte_passes_with_little_memory(patient: Front) -> None:
+    patient.serve()
+    master = patient.folder.status()["master"]
     workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
 
     def peak_bytes() -> int:
@@ -806,7 +1159,7 @@ def test_half_a_gigabyte_passes_with_little_memory(front: Front) -> None:
     before = peak_bytes()
     block, count = os.urandom(1_000_000), 500
     digest = hashlib.md5()
-    connection = HTTPConnection("127.0.0.1", front.place.listen_port, timeout=60)
+    connection = HTTPConnection("127.0.0.1", patient.place.listen_port, timeout=60)
     connection.putrequest("POST", "/")
     connection.putheader("content-length", str(len(block) * count))
     connection.endheaders()

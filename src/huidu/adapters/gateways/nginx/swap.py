@@ -41,6 +41,12 @@ class NginxFolder(SwapFolder):
         text = (ask_socket(self.places.admin_socket, "GET", target) or "").strip()
         return int(text) if text.isdigit() else 0
 
+    def written(self) -> tuple[int, int, str] | None:
+        """nginx writes each line at once and cannot say which it failed to write: those are counted all the same."""
+        found = self.status()
+        lines, life = found.get("lines"), found.get("life")
+        return (lines, 0, life) if isinstance(lines, int) and isinstance(life, str) else None
+
     def reopen_log(self) -> bool:
         # nginx says its own number: one read from a file could by now belong to somebody else.
         master = self.status().get("master")
@@ -55,7 +61,8 @@ class NginxFolder(SwapFolder):
     def status(self) -> dict[str, Any]:
         """What nginx says of itself; empty when it does not answer.
 
-        `master` is its process, `mark` names the configuration it reads, `lines` were put into the log in `life`.
+        `master` is its process, `mark` names the configuration it reads, `lines` are those put into the log in
+        the `life` that counts them: until a worker is killed, or nginx starts again.
         """
         text = ask_socket(self.places.admin_socket, "GET", "/status")
         found: dict[str, Any] = json.loads(text) if text else {}

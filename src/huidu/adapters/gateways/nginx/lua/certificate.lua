@@ -6,8 +6,14 @@ local ssl = require("ngx.ssl")
 local C = ffi.C
 
 ffi.cdef([[
-  void *OPENSSL_sk_value(const void *stack, int index);
-  int X509_check_private_key(const void *certificate, const void *key);
+  struct bio_st *BIO_new_mem_buf(const void *buffer, int length);
+  int BIO_free(struct bio_st *bio);
+  struct x509_st *PEM_read_bio_X509(struct bio_st *bio, void *into, void *callback, void *argument);
+  void X509_free(struct x509_st *certificate);
+  struct evp_pkey_st *PEM_read_bio_PrivateKey(struct bio_st *bio, void *into, void *callback, void *argument);
+  void EVP_PKEY_free(struct evp_pkey_st *key);
+  int X509_check_private_key(const struct x509_st *certificate, const struct evp_pkey_st *key);
+  void ERR_clear_error(void);
 ]])
 
 -- As the files were at the last look, and what stands for them since they changed.
@@ -21,16 +27,32 @@ local function content(path)
   return text
 end
 
+local function read_by(read, text)
+  local bio = C.BIO_new_mem_buf(text, #text)
+  local found = read(bio, nil, nil, nil)
+  C.BIO_free(bio)
+  return found
+end
+
+-- Whether a private key is that of the first certificate of a chain.
+local function fit(certificate, key)
+  local first, private = read_by(C.PEM_read_bio_X509, certificate), read_by(C.PEM_read_bio_PrivateKey, key)
+  local fits = first ~= nil and private ~= nil and C.X509_check_private_key(first, private) == 1
+  C.X509_free(first)
+  C.EVP_PKEY_free(private)
+  -- nginx reads the same queue of errors after its own calls.
+  C.ERR_clear_error()
+  return fits
+end
+
 local function parsed(certificate, key)
   local chain, reason = ssl.parse_pem_cert(certificate)
   if not chain then return nil, reason end
   local private
   private, reason = ssl.parse_pem_priv_key(key)
   if not private then return nil, reason end
-  local fits = C.X509_check_private_key(C.OPENSSL_sk_value(chain, 0), private) == 1
-  C.ERR_clear_error()
   -- One of the two files was replaced, the other one not yet.
-  if not fits then return nil, "certificate and key do not fit" end
+  if not fit(certificate, key) then return nil, "certificate and key do not fit" end
   return { chain = chain, key = private }
 end
 

@@ -381,9 +381,17 @@ def _latency(ours: VersionSums, theirs: VersionSums, guard: Guard) -> Finding:
 
 
 def _out_of_proportion(ours: VersionSums, theirs: VersionSums) -> float:
-    """How many recognitions the address sent here that exceeds its part of the other side's recognitions most."""
-    beyond = (count - theirs.peers.get(peer, 0) / theirs.requests * ours.requests for peer, count in ours.peers.items())
-    return max(0.0, max(beyond, default=0.0))
+    """How many recognitions one address sent here beyond its part of the other side's: of the address most beyond it.
+
+    Measured against what all others sent here, which it cannot choose: its own would make its part look small.
+    """
+
+    def beyond(peer: str, count: int) -> float:
+        there = theirs.peers.get(peer, 0)
+        others_there = theirs.requests - there
+        return count - there / others_there * (ours.requests - count) if others_there else 0.0
+
+    return max(0.0, max((beyond(peer, count) for peer, count in ours.peers.items()), default=0.0))
 
 
 def _only_sockets(sums: VersionSums) -> bool:

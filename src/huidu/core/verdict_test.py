@@ -525,6 +525,25 @@ def test_failed_requests_have_no_latency() -> None:
     assert not latency(arm(100, failing=50), arm(300, start=1000)).failed
 
 
+@pytest.mark.parametrize("seen_elsewhere", [0, 10])
+def test_one_address_that_chose_side_and_length_makes_nobody_slow(seen_elsewhere: int) -> None:
+    """160 clips four times as long as others of their band, with cookies for which stable was asked a few times."""
+    chosen = arm(20, requests=8, ms=120.0, start=1000)
+    stable = arm(300, start=5000)
+    if seen_elsewhere:
+        stable = stable + at_addresses(arm(seen_elsewhere, start=9000), "one")
+    assert latency(arm(50) + chosen, stable).failed
+    assert not latency(arm(50) + at_addresses(chosen, "one"), stable).failed
+
+
+def test_a_slow_version_is_slow_where_everybody_is_behind_one_address_and_where_one_sends_much_of_both_sides() -> None:
+    slow, stable = arm(100, ms=60.0), arm(300, start=5000)
+    assert latency(at_addresses(slow, "one"), at_addresses(stable, "one")).failed
+    recorder = [at_addresses(side, "one") for side in (slow, stable)]
+    phones = [arm(30, ms=60.0, start=1000), arm(90, start=7000)]
+    assert latency(*(one + other for one, other in zip(recorder, phones, strict=True))).failed
+
+
 def sockets(users: int, first_message: bool, start: int = 0) -> VersionSums:
     one = arm(users, start=start)
     return replace(one, sockets=one.requests, latency={SOCKET_BAND: one.latency["s0"]} if first_message else {})

@@ -30,6 +30,8 @@ _UNSTEADY_SECONDS = 60.0
 _REPORTS = 2000
 # How often the gateway is asked to open its log anew while lines do not arrive.
 _REOPEN_SECONDS = 2.0
+# A gateway that has not answered since control began may still be starting.
+_BEGINNING_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,9 @@ class Gatherer:
         seconds = self._flow.seconds(at)
         if seconds is None:
             return
-        alarms.append(Alarm(AlarmKind.EVIDENCE_STALLED, self._flow.why, seconds=seconds, blinds=True))
+        # A gateway that begins beside control has served nobody yet: it is waited for.
+        begins = self._flow.life == "" and seconds < _BEGINNING_SECONDS
+        alarms.append(Alarm(AlarmKind.EVIDENCE_STALLED, self._flow.why, seconds=seconds, blinds=not begins))
         if at - self._reopened_at >= _REOPEN_SECONDS:
             self._reopened_at = at
             self._parts.log.reopen()

@@ -21,12 +21,17 @@ _ANSWER_SECONDS = 60.0
 
 
 class Asked(NamedTuple):
-    """One request as its user saw it: epoch seconds, who answered, the status; 0 and why where there was none."""
+    """One request as its user saw it: who answered, and the status; 0 and why where there was none.
+
+    `at` and `ended` are epoch seconds, `request_id` is what the service was told.
+    """
 
     at: float
     name: str
     status: int
     why: str = ""
+    ended: float = 0.0
+    request_id: str = ""
 
 
 class Connection:
@@ -40,6 +45,8 @@ class Connection:
         """The status and the body of an answer; raises `OSError` or `EOFError` where there is none."""
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
+                if self._streams is not None and self._streams[0].at_eof():
+                    self.close()  # whoever served it is gone since
                 if self._streams is None:
                     self._streams = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
                 reader, writer = self._streams
@@ -151,9 +158,10 @@ class Callers:
         lines = [("cookie", self._cookie()), *self.headers]
         try:
             status, body = await connection.ask(request_bytes(lines, self.path, "POST", self.clip))
-            self.asked.append(Asked(at, _name(body), status))
+            name, request_id = _told(body)
+            self.asked.append(Asked(at, name, status, "", time.time(), request_id))
         except (OSError, EOFError) as error:
-            self.asked.append(Asked(at, "", 0, repr(error)))
+            self.asked.append(Asked(at, "", 0, repr(error), time.time()))
 
     async def _probe(self, connection: Connection) -> None:
         try:
@@ -203,9 +211,10 @@ class Callers:
         return first
 
 
-def _name(body: bytes) -> str:
+def _told(body: bytes) -> tuple[str, str]:
+    """The name of the service that answered, and the request's id as it got it; empty where it was another."""
     try:
         found = json.loads(body)
-        return str(found.get("name", ""))
-    except (ValueError, AttributeError):
-        return ""
+        return str(found["name"]), str(dict(found["headers"]).get("x-request-id", ""))
+    except (ValueError, KeyError, TypeError):
+        return "", ""

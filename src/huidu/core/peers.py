@@ -65,6 +65,14 @@ def bounded(sums: VersionSums, other: VersionSums, kind: Failure) -> Bounded:
 
 
 def out_of_proportion(sums: VersionSums, other: VersionSums) -> float:
-    """How many recognitions the address sent here that exceeds its part of the other side's recognitions most."""
-    beyond = (count - other.peers.get(peer, 0) / other.requests * sums.requests for peer, count in sums.peers.items())
-    return max(0.0, max(beyond, default=0.0))
+    """How many recognitions one address sent here beyond its part of the other side's: of the address most beyond it.
+
+    Measured against what all others sent here, which it cannot choose: its own would make its part look small.
+    """
+
+    def beyond(peer: str, count: int) -> float:
+        there = other.peers.get(peer, 0)
+        others_there = other.requests - there
+        return count - there / others_there * (sums.requests - count) if others_there else 0.0
+
+    return max(0.0, max((beyond(peer, count) for peer, count in sums.peers.items()), default=0.0))

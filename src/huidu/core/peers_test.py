@@ -30,13 +30,13 @@ def of_clients(failed: dict[Client, int], peers: dict[str, int], unseen: int) ->
     return VersionSums(requests, units=frozenset(names), group_requests=group_requests, peers=peers, failures=failures)
 
 
-def counted_plainly(failed: dict[Client, int], requests: int, peers: dict[str, int], others: int) -> float:
+def counted_plainly(failed: dict[Client, int], side: VersionSums, other: VersionSums) -> float:
     """What counts of a side's failures, as the rule says it: of each address at most max(1, s n)."""
     total = 0.0
     for address in {peer or unit for peer, unit in failed}:
         count = sum(count for (peer, unit), count in failed.items() if (peer or unit) == address)
-        part = peers.get(address, 0) / others
-        total += min(count, max(1.0, part * requests))
+        part = other.peers.get(address, 0) / other.requests
+        total += min(count, max(1.0, part * side.requests))
     return total
 
 
@@ -55,10 +55,8 @@ def test_of_one_addresss_failures_no_more_count_than_its_part_of_the_other_side(
 ) -> None:
     """Both sides alike."""
     ours, theirs = of_clients(mine, my_peers, unseen), of_clients(others, other_peers, unseen)
-    plain = counted_plainly(mine, ours.requests, other_peers, theirs.requests)
-    assert float(of_failures(ours, theirs).failed.sum()) == pytest.approx(plain)
-    other_plain = counted_plainly(others, theirs.requests, my_peers, ours.requests)
-    assert float(of_failures(theirs, ours).failed.sum()) == pytest.approx(other_plain)
+    assert float(of_failures(ours, theirs).failed.sum()) == pytest.approx(counted_plainly(mine, ours, theirs))
+    assert float(of_failures(theirs, ours).failed.sum()) == pytest.approx(counted_plainly(others, theirs, ours))
 
 
 @settings(deadline=None)
@@ -133,8 +131,10 @@ def test_without_requests_on_the_other_side_nobody_has_a_part_of_it() -> None:
     ("mine", "others", "beyond"),
     [
         ({"a": 100, "b": 100}, {"a": 50, "b": 50}, 0),
-        ({"a": 150, "b": 50}, {"a": 50, "b": 50}, 50),
+        # The other one asks 50 here, and as much as this one there.
+        ({"a": 150, "b": 50}, {"a": 50, "b": 50}, 100),
         ({"a": 100}, {"b": 100}, 100),
+        ({"a": 100}, {"a": 50}, 0),
         ({}, {"a": 100}, 0),
     ],
 )

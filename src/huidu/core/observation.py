@@ -178,14 +178,16 @@ def samples(
     """What lines and reports add to the evidence, in order. Requests of other kinds are left out.
 
     `reported` are the versions whose instances report their sockets themselves: of theirs the gateway tells only
-    what they never opened.
+    what they never opened. What another version reports is left out, for there the gateway tells; so is a report that
+    names no user, which no gateway sent: whoever reaches an instance's port can cause one.
     """
     for observation in observations:
         sample = _of_line(observation, hang_seconds, reported)
         if sample is not None:
             yield sample
     for report in reports:
-        yield _of_report(report)
+        if report.version in reported and report.unit is not None:
+            yield _of_report(report)
 
 
 @cache

@@ -807,7 +807,7 @@ OPEN: dict[str, Any] = {"ended": False, "close_code": None, "closed_by": None}
 @pytest.mark.parametrize("code", [1011, 1012, 1013, 1006])
 def test_sockets_that_the_service_closes_badly_roll_it_back(code: int) -> None:
     candidate = {"close_code": code, "closed_by": "service"}
-    _, record = tick(view(SHARES, Event.ADMITTED), 4.1, reports=sockets(3.0, candidate, {}))
+    _, record = tick(view(SHARES, Event.ADMITTED), 4.1, reports=sockets(3.0, candidate, {}), reported=BOTH)
     assert ended(record) == ("rolled_back", "errors")
     assert {row.payload["reason"] for row in record.evidence if row.kind is Kind.BAD} == {f"close_{code}"}
 
@@ -827,15 +827,15 @@ def test_sockets_that_the_service_closes_badly_roll_it_back(code: int) -> None:
     ],
 )
 def test_sockets_that_end_as_the_stable_ones_do_are_healthy(candidate: dict[str, Any], stable: dict[str, Any]) -> None:
-    _, record = tick(view(SHARES, Event.ADMITTED), 4.1, reports=sockets(3.0, candidate, stable))
+    _, record = tick(view(SHARES, Event.ADMITTED), 4.1, reports=sockets(3.0, candidate, stable), reported=BOTH)
     assert record.outcome is None
 
 
 def test_a_mute_socket_is_seen_while_it_is_open() -> None:
     at = view(SHARES, Event.ADMITTED)
-    at, record = tick(at, 2.1, reports=sockets(2.0, OPEN, OPEN))
+    at, record = tick(at, 2.1, reports=sockets(2.0, OPEN, OPEN), reported=BOTH)
     assert (record.outcome, at.sums["share:2000"].of("v2").bad) == (None, 0)
-    _, record = tick(at, 4.1, reports=sockets(4.0, MUTE, OPEN, number=2))
+    _, record = tick(at, 4.1, reports=sockets(4.0, MUTE, OPEN, number=2), reported=BOTH)
     assert ended(record) == ("rolled_back", "errors")
 
 
@@ -850,7 +850,7 @@ def test_no_socket_counts_twice_when_more_is_said_of_it(together: bool) -> None:
     at, rows = view(SHARES, Event.ADMITTED), list[Row]()
     steps = [[each for part in parts for each in part]] if together else parts
     for number, step in enumerate(steps):
-        at, record = tick(at, 0.1 + number / 10, reports=tuple(step), read_from=f"0.{number}")
+        at, record = tick(at, 0.1 + number / 10, reports=tuple(step), read_from=f"0.{number}", reported=BOTH)
         rows += record.evidence
     found = at.sums["share:2000"].of("v2")
     assert (found.requests, found.bad, found.sockets, len(found.units)) == (9, 9, 9, 9)

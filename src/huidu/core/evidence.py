@@ -26,6 +26,7 @@ from huidu.core.text.score import normalised_errors
 
 GROUPS = 20
 _NORMALISER = Normaliser()
+# For so long it is remembered in which second users were new: the latest are left out of the split check.
 ARRIVING_SECONDS = 60
 # Peers whose recognitions are counted by name, in a stage and version; those beyond count as never seen.
 KEPT_PEERS = 65_536
@@ -144,6 +145,9 @@ def blocks(seen: Iterable[Sample], known: Mapping[str, "Sums"], release: int, pa
     new_units: dict[tuple[str, str], _NewUnits] = {}
     rows: list[Row] = []
     for sample in _failed_once(sample for sample in seen if sample.release == release):
+        # How much audio a socket carried is known at its end; that it ended well is nothing to count.
+        if not (sample.counts or sample.failure or sample.audio_ms):
+            continue
         stage, version = sample.stage, sample.version
         tally = tallies[stage, int(sample.time)][version]
         if sample.counts:

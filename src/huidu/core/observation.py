@@ -132,7 +132,8 @@ class Sample:
 
     `counts` is False for what only mends an earlier count: a socket that turned bad after it was counted. `answered`
     says whether the length of a text is known (`failure` EMPTY: there is none). `latency_ms` is None where there
-    was no answer whose time tells anything; then the bands do not matter.
+    was no answer whose time tells anything; then the bands do not matter. `over` is False for a socket that goes on:
+    how it ends is not known yet.
     """
 
     time: float
@@ -155,6 +156,7 @@ class Sample:
     latency_ms: float | None = None
     bands: tuple[str, ...] = ()
     generation: int | None = None
+    over: bool = True
 
     @property
     def compared(self) -> bool:
@@ -178,14 +180,16 @@ def samples(
     """What lines and reports add to the evidence, in order. Requests of other kinds are left out.
 
     `reported` are the versions whose instances report their sockets themselves: of theirs the gateway tells only
-    what they never opened.
+    what they never opened. What another version reports is left out, for there the gateway tells; so is a report that
+    names no user, which no gateway sent: whoever reaches an instance's port can cause one.
     """
     for observation in observations:
         sample = _of_line(observation, hang_seconds, reported)
         if sample is not None:
             yield sample
     for report in reports:
-        yield _of_report(report)
+        if report.version in reported and report.unit is not None:
+            yield _of_report(report)
 
 
 @cache
@@ -202,7 +206,7 @@ def _of_line(seen: Observation, hang_seconds: float, reported: Collection[str]) 
         return None
     counts = not socket or (seen.ms < 2 * FIRST_REPORT_MS if seen.open else not _was_open(seen))
     reason = seen.failure(hang_seconds)
-    if not counts and reason is None:
+    if not counts and reason is None and seen.open:
         return None
     return Sample(
         seen.time,
@@ -225,6 +229,7 @@ def _of_line(seen: Observation, hang_seconds: float, reported: Collection[str]) 
         latency_ms=None if reason and reason != "late" else _latency_ms(seen),
         bands=(SOCKET_BAND,) if socket else _bands(seen),
         generation=seen.generation,
+        over=not seen.open,
     )
 
 
@@ -277,4 +282,5 @@ def _of_report(report: SocketReport) -> Sample:
         reason=reason,
         latency_ms=None if reason else report.first_message_ms,
         bands=(SOCKET_BAND,),
+        over=report.ended,
     )

@@ -300,7 +300,8 @@ def lives(seconds: float, **changes: Any) -> list[Observation]:
 @pytest.mark.parametrize("seconds", [0.5, 9.9, 10.5, 19.0, 25.0, 95.0])
 def test_a_socket_counts_once_over_its_periodic_lines_and_its_end(seconds: float) -> None:
     found = sampled(*lives(seconds, frames_up=40, frames_down=3))
-    assert [sample.counts for sample in found] == [True]
+    assert sum(sample.counts for sample in found) == 1
+    assert [sample.over for sample in found][-1]
     assert found[0].bands == (SOCKET_BAND,)
 
 
@@ -339,14 +340,14 @@ def test_a_socket_counts_once_over_its_reports(numbers: tuple[int, ...]) -> None
         report(number=number, ended=number == numbers[-1], time=100.0 + 10 * number, audio_seconds=10.0 * number)
         for number in numbers
     )
-    found = sampled(reports=told)
+    found = sampled(reports=told, managed=("v2",))
     assert [sample.counts for sample in found] == [True, *[False] * (len(numbers) - 1)]
     # Each report tells all audio so far: only the last is added up.
     assert sum(sample.audio_ms for sample in found) == numbers[-1] * 10_000
 
 
 def test_a_report_is_sampled_like_a_line() -> None:
-    (sample,) = sampled(reports=(report(),))
+    (sample,) = sampled(reports=(report(),), managed=("v2",))
     assert (sample.stage, sample.status_class, sample.rule, sample.unit, sample.peer, sample.time) == (
         "share:500", "1xx", "share", UNIT, PEER, 100.0,
     )  # fmt: skip
@@ -366,14 +367,26 @@ def test_a_report_is_sampled_like_a_line() -> None:
     ],
 )
 def test_what_an_instance_reports_of_bad_sockets_is_a_failure(changes: dict[str, Any], reason: str | None) -> None:
-    (sample,) = sampled(reports=(report(**changes),))
+    (sample,) = sampled(reports=(report(**changes),), managed=("v2",))
     assert (sample.reason, sample.failure) == (reason, Failure.BAD if reason else None)
     assert sample.latency_ms == (None if reason else 250.0)
 
 
-def test_a_report_from_nobody_a_gateway_knew_is_not_compared() -> None:
-    (sample,) = sampled(reports=(report(release_id=None, rule=None, unit=None, peer=None, share_bp=None),))
+def test_a_report_of_whom_no_gateway_sent_is_not_compared() -> None:
+    (sample,) = sampled(reports=(report(release_id=None, rule=None, share_bp=None),), managed=("v2",))
     assert (sample.compared, sample.release) == (False, None)
+
+
+@pytest.mark.parametrize("rule", ["share", "included", None])
+def test_a_report_that_names_no_user_is_left_out(rule: str | None) -> None:
+    """Whoever reaches an instance's own port can say by header which release and rule it was, and no user."""
+    assert sampled(reports=(report(rule=rule, unit=None),), managed=("v2",)) == []
+
+
+def test_a_socket_of_a_version_that_the_gateway_watches_counts_once_although_it_reports_too() -> None:
+    """`huidu serve` known by its URL, with the same data folder: its reports lie in the same store."""
+    (sample,) = sampled(socket(frames_up=40, frames_down=4, first_message_ms=240.0), reports=(report(),))
+    assert (sample.counts, sample.latency_ms) == (True, 240.0)
 
 
 # ------------------------------------------------------------------ bands
@@ -434,7 +447,8 @@ def test_whatever_a_line_says_is_sampled_once_or_not_at_all(seen: Observation, m
         # Whoever is counted as failed had a reason, and its time is told only where it was late.
         assert (sample.reason is not None) == (sample.failure is Failure.BAD)
         assert sample.latency_ms is None or sample.reason in (None, "late")
-        assert sample.counts or sample.failure is not None
+        # What neither counts nor failed tells that a socket has ended well.
+        assert sample.counts or sample.failure is not None or (sample.socket and sample.over)
         assert replace(sample, counts=True).socket == (seen.kind == RequestKind.SOCKET)
 
 

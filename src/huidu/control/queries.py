@@ -79,6 +79,7 @@ def _held_by_alarm(view: View) -> str | None:
 def _compared(sums: VersionSums) -> dict[str, int]:
     return {
         "requests": sums.requests,
+        "failed": sums.bad,
         "users": len(sums.units),
         "texts": len(sums.texts),
         "sockets": sums.sockets,

@@ -156,12 +156,14 @@ class Method(Protocol):
 class Finding:
     """What the evidence offers on one guard: its methods, of which None cannot be used, and its numbers.
 
-    The number of methods is fixed by the guard and not by the data, so that the level is shared in advance.
+    The number of methods is fixed by the guard and not by the data, so that the level is shared in advance. Where
+    there are any, one of `confirming` must prove a loss, too: the same without the clients who had most of it.
     """
 
     methods: tuple[Method | None, ...]
     numbers: dict[str, float]
     missing: Code = Code.TOO_FEW_USERS
+    confirming: tuple[Method | None, ...] = ()
 
 
 Measuring = Callable[[Guard], Finding]
@@ -171,8 +173,13 @@ def _decided(guard: Guard, finding: Finding, fail_level: float, pass_level: floa
     usable = [method for method in finding.methods if method is not None]
     ways = max(1, len(finding.methods))
     numbers = _limits(guard) | {name: value for name, value in finding.numbers.items() if isfinite(value)}
-    if any(method.worse(guard.fail_above, fail_level / ways) for method in usable):
-        return Verdict(guard.name, Code.PROVEN_WORSE, numbers)
+
+    def worse(methods: Sequence[Method | None]) -> bool:
+        return any(method is not None and method.worse(guard.fail_above, fail_level / ways) for method in methods)
+
+    if worse(usable):
+        confirmed = not finding.confirming or worse(finding.confirming)
+        return Verdict(guard.name, Code.PROVEN_WORSE if confirmed else Code.TOO_FEW_PEERS, numbers)
     at_most = guard.at_most
     if at_most is not None and pass_level and any(method.within(at_most, pass_level / ways) for method in usable):
         return Verdict(guard.name, Code.PROVEN_WITHIN, numbers)
@@ -288,12 +295,20 @@ def _failures(ours: VersionSums, theirs: VersionSums, kind: Failure) -> Finding:
     if not ours.requests or not theirs.requests:
         return Finding((), numbers, Code.NO_EVIDENCE)
     mine, others = bounded(ours, theirs, kind), bounded(theirs, ours, kind)
-    exact = ExactDifference(_users_hit(ours, mine), _users_hit(theirs, others))
-    means = difference(ratio(mine.failed, mine.requests), ratio(others.failed, others.requests))
+    exact, means = _ways(ours, mine, theirs, others)
+    confirming = _ways(ours, bounded(ours, theirs, kind, worst_once=True), theirs, others)
     rates = {"candidate_rate": mine.rate, "stable_rate": others.rate}
     numbers |= {"candidate_peers": mine.peers, "peers_part": mine.peers_part}
     seen = means if mine.rate or others.rate else None
-    return Finding((exact, means), numbers | rates | _interval(rates, exact, seen))
+    return Finding((exact, means), numbers | rates | _interval(rates, exact, seen), confirming=confirming)
+
+
+def _ways(
+    ours: VersionSums, mine: Bounded, theirs: VersionSums, others: Bounded
+) -> tuple[ExactDifference, MeanDifference | None]:
+    """Both ways to tell failures apart: exactly by users hit, and by rates over the random groups."""
+    exact = ExactDifference(_users_hit(ours, mine), _users_hit(theirs, others))
+    return exact, difference(ratio(mine.failed, mine.requests), ratio(others.failed, others.requests))
 
 
 def _empty(ours: VersionSums, theirs: VersionSums) -> Finding:

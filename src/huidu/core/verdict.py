@@ -200,7 +200,7 @@ def _judged(rules: Rules, measures: Mapping[str, Measuring], look: Look) -> dict
     return verdicts
 
 
-# ------------------------------------------------------------------ the three faces
+# ------------------------------------------------------------------ the two faces
 
 
 def judge(

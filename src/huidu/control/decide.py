@@ -531,4 +531,6 @@ def _happening(
     payload: dict[str, Any] = {"from": release.stage_name, "to": after}
     if outcome is not None:
         payload |= {"guard": outcome.guard, "reason": outcome.reason}
+    elif release.held is None and fleet.release is not None and fleet.release.held is not None:
+        payload["reason"] = fleet.release.held
     return Happening(release.id, now, event.value, payload)

@@ -581,6 +581,7 @@ def test_a_share_ends_after_fifteen_blind_seconds_and_nothing_is_rolled_back(sta
     assert (running(at).stage_name, running(at).share_ended, running(at).held_by) == (stage, True, None)
     assert (running(at).held or "").startswith("the share has ended: the gateway's evidence has stopped: ")
     assert [each.kind for each in record.happenings][-1:] == ["blinded"]
+    assert record.happenings[-1].payload["reason"] == running(at).held
     traffic = standing(at.fleet)
     # Users who chose the candidate keep it.
     assert (traffic.share_bp, traffic.candidate) == (0, "v2")
@@ -639,6 +640,7 @@ def test_a_candidate_that_refuses_everybody_is_held_once_in_a_stage(status: int)
     at, record = tick(at, 4.1, observations=rejecting(2000, 3.0, status))
     assert (record.outcome, [each.kind for each in record.happenings]) == (None, ["look", "held"])
     assert (running(at).held or "").startswith("refused requests: proven worse")
+    assert record.happenings[-1].payload["reason"] == running(at).held
     # Who said to go on has seen it: it is not asked about again, and the stage goes on.
     at = replace(at, fleet=settled(at.fleet, advance(running(at), Event.RESUME_ASKED, 4.2, "known", "li")))
     for second in (5.0, 6.0, 8.5):

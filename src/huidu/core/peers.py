@@ -82,7 +82,7 @@ def out_of_proportion(sums: VersionSums, other: VersionSums) -> float:
 
     def beyond(peer: str, count: int) -> float:
         there = other.peers.get(peer, 0)
-        if there >= ENOUGH_PART * other.requests:
+        if there > ENOUGH_PART * other.requests:
             return count - there / max(1, other.requests) * sums.requests
         others_there = other.requests - there
         return count - there / others_there * (sums.requests - count) if others_there else 0.0

@@ -208,7 +208,7 @@ def _judged(rules: Rules, measures: Mapping[str, Measuring], look: Look) -> dict
     return verdicts
 
 
-# ------------------------------------------------------------------ the three faces
+# ------------------------------------------------------------------ the two faces
 
 
 def judge(

@@ -141,3 +141,18 @@ def test_without_requests_on_the_other_side_nobody_has_a_part_of_it() -> None:
 def test_how_much_an_address_asked_beyond_its_part(mine: dict[str, int], others: dict[str, int], beyond: int) -> None:
     ours, theirs = (VersionSums(max(1, sum(peers.values())), peers=peers) for peers in (mine, others))
     assert out_of_proportion(ours, theirs) == beyond
+
+
+def test_two_addresses_that_failed_most_count_once_where_they_are_not_half_of_the_other_side() -> None:
+    failed = {("attacker", "0" * 16): 400, ("one", "1" * 16): 1, ("two", "2" * 16): 1}
+    ours = VersionSums(1000, failures={Failure.BAD: failed}, peers={"attacker": 420, "one": 5, "two": 5})
+    theirs = VersionSums(20_000, peers={"attacker": 400})
+    assert bounded(ours, theirs, Failure.BAD).failed.sum() == pytest.approx(20 + 2)
+    assert bounded(ours, theirs, Failure.BAD, worst_once=True).failed.sum() == pytest.approx(3)
+    recorder = VersionSums(20_000, peers={"attacker": 10_000})
+    assert bounded(ours, recorder, Failure.BAD, worst_once=True).failed.sum() == pytest.approx(402)
+
+
+def test_everybody_behind_one_proxy_beside_a_stray_is_in_proportion() -> None:
+    ours, theirs = VersionSums(200, peers={"proxy": 200}), VersionSums(801, peers={"proxy": 800, "stray": 1})
+    assert out_of_proportion(ours, theirs) < 1

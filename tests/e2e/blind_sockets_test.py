@@ -23,6 +23,8 @@ from watching import SEEN_SECONDS, Watched
 
 from huidu.demo.kit import read_kit, shipped
 
+pytestmark = pytest.mark.deep
+
 KIT = read_kit(shipped())
 RATE_HZ = 16_000
 CONFIG = f"""\
@@ -120,7 +122,6 @@ def test_an_engine_that_fails_on_each_socket_is_held_or_gone_within_a_minute(sit
         assert {line["close_code"] for line in site.lines("failing")} == {None}
 
 
-@pytest.mark.deep
 def test_an_engine_that_hears_nothing_on_a_socket_is_held_or_gone_within_a_minute(site: Site) -> None:
     """It takes ten seconds of speech to know; these are sent within two."""
     with _speakers(site, sockets=4, socket_seconds=2.5, audio=speech(6)) as callers:

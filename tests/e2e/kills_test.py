@@ -147,6 +147,7 @@ def counted(up: Installation) -> Counter[tuple[str, str]]:
 
 
 @pytest.mark.deep
+@pytest.mark.timeout(600)
 def test_forty_kills_cost_nobody_a_request_but_those_of_the_gateway_and_no_line_counts_twice(site: Site) -> None:
     chance = random.Random(40)
     site.start("new", [{"share": "30%", "for": "1h"}, {"share": "100%", "for": "1h"}])

@@ -122,14 +122,18 @@ class GatewayLogFiles:
         """What the gateway writes to, or wrote to: open files with the digest of their first line, the oldest first."""
         # Opened before others are listed: whatever it is renamed to meanwhile, it is read.
         live = stack.enter_context(_opened(self._live))
+        current = list(_with_head(live))
+        # A copy that somebody made begins as the file that lines go to, and gets none.
+        written = {head for head, _ in current}
         for path in self._rotated():
-            yield from _with_head(stack.enter_context(_opened(path)))
+            found = list(_with_head(stack.enter_context(_opened(path))))
+            yield from (each for each in found if each[0] not in written)
         for path in self._moved():
             # What was never read before is somebody else's, and so is what cannot be read.
             with suppress(UnavailableError):
                 found = list(_with_head(stack.enter_context(_opened(path))))
-                yield from (each for each in found if known.holds(*each))
-        yield from _with_head(live)
+                yield from (each for each in found if each[0] not in written and known.holds(*each))
+        yield from current
 
     def _moved(self) -> list[Path]:
         """Files that somebody else may have renamed: they are beside the live one, under its name and some more."""

@@ -50,7 +50,8 @@ class Observation(NamedTuple):
 
     `ms` runs from the request's start to the answer's end, `upload_ms` to the end of the upload (None: it never
     ended), `service_ms` from there to the answer's first byte. Bytes are of bodies, for a socket of all messages;
-    what a gateway cannot see is None. `open` marks a socket that goes on.
+    what a gateway cannot see is None. `open` marks a socket that goes on, `broken` an answer that its version did not
+    bring to its end.
     """
 
     time: float
@@ -79,6 +80,7 @@ class Observation(NamedTuple):
     frames_up: int | None = None
     frames_down: int | None = None
     open: bool = False
+    broken: bool = False
 
     @property
     def fell_back(self) -> bool:
@@ -105,7 +107,7 @@ class Observation(NamedTuple):
     def failure(self, hang_seconds: float) -> str | None:
         """Why this is a failure of the version chosen, in a word; None where it is none.
 
-        It fell back, or was answered with 500 and more, or its client gave up after waiting longer than is called a
+        It fell back, or was answered with 500 and more, or the answer broke off, or its client gave up after waiting longer than is called a
         hang, or its answer began later than that: alike on both versions, whether or not another stands in.
         """
         if self.fell_back:
@@ -118,7 +120,9 @@ class Observation(NamedTuple):
             return "5xx"
         if self.service_ms is not None and self.service_ms > hang_ms:
             return "late"
-        return self._socket_failure() if self.kind == RequestKind.SOCKET else None
+        if self.kind == RequestKind.SOCKET:
+            return self._socket_failure()
+        return "broken" if self.broken else None
 
     @property
     def waited_ms(self) -> float:

@@ -168,6 +168,8 @@ def test_a_line_of_an_earlier_huidu_counts_and_has_no_latency() -> None:
         ({"status": 204, "chars": None, "bytes_down": 0}, Failure.REJECTED, None),
         ({"chars": None, "bytes_down": 0}, Failure.REJECTED, None),
         ({"bytes_down": 0}, None, None),
+        ({"broken": True}, Failure.BAD, "broken"),
+        ({"broken": True, "status": 404}, Failure.BAD, "broken"),
         # What nginx says of a client that left a version may answer, too.
         ({"status": 499}, Failure.REJECTED, None),
         ({"status": 500}, Failure.BAD, "5xx"),

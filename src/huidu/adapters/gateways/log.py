@@ -44,6 +44,8 @@ _QUIET_SECONDS = 60.0
 # More than one in so many lines that are none of ours is no accident.
 _GARBLED_PART = 10
 _NOT_OURS = (orjson.JSONDecodeError, KeyError, TypeError, ValueError)
+# What Envoy says where the version's connection ended, was reset, or made no sense, before its answer was whole.
+_BROKEN = frozenset({"UC", "UR", "UPE"})
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 
 
@@ -301,6 +303,7 @@ def _observation(row: dict[str, Any]) -> Observation:
         _whole(row, "frames_up"),
         _whole(row, "frames_down"),
         row.get("open") is True,
+        not _BROKEN.isdisjoint(str(row.get("flags")).split(",")),
     )
 
 

@@ -17,7 +17,7 @@ from huidu.control.decide import Gathered, View, decide, entered, remembered
 from huidu.control.gather import REPORTS_AT_ONCE, Gatherer
 from huidu.control.golden import GoldenRun
 from huidu.control.parts import Config, Parts
-from huidu.core.alarms import AlarmKind
+from huidu.core.alarms import Alarm, AlarmKind
 from huidu.core.audience import CLOCK_BACK_SECONDS
 from huidu.core.errors import HuiduError, InvalidError, RefusedError, UnavailableError, unknown_name
 from huidu.core.plan import Golden
@@ -77,6 +77,9 @@ class _Live:
     deaf: set[str] = field(default_factory=set)
     # How the last release ended, and the number and stable version for which that was read.
     ended: tuple[tuple[int, str], dict[str, Any]] | None = None
+    # What the last tick failed with, and since when each did; empty where it did not.
+    failing: str = ""
+    failing_since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +161,27 @@ class Controller:
 
     # ------------------------------------------------------------------ the tick
 
+    @property
+    def unwatched(self) -> tuple[Alarm, ...]:
+        """The alarm that nothing is decided now, since ticks fail (a store that is locked); what is shown is old."""
+        if not self._live.failing:
+            return ()
+        seconds = self._parts.clock.monotonic() - self._live.failing_since
+        return (Alarm(AlarmKind.SOURCE_UNREADABLE, f"control cannot watch: {self._live.failing}", seconds=seconds),)
+
     def tick(self) -> None:
-        """Gathers, decides, records and applies once."""
+        """Gathers, decides, records and applies once. What it fails with stands as an alarm until one succeeds."""
+        live = self._live
+        try:
+            self._tick()
+        except Exception as error:
+            if not live.failing:
+                live.failing_since = self._parts.clock.monotonic()
+            live.failing = str(error) or type(error).__name__
+            raise
+        live.failing = ""
+
+    def _tick(self) -> None:
         live, seen = self._live, self.view
         found = self._gatherer.gather(seen, self.config, live.checkpoint, live.texts, live.golden)
         with self._lock:

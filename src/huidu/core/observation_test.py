@@ -162,7 +162,16 @@ def test_a_line_of_an_earlier_huidu_counts_and_has_no_latency() -> None:
     ("changes", "failure", "reason"),
     [
         ({}, None, None),
-        ({"status": 302}, None, None),
+        # Another address, a switch that nobody asked for, no byte at all: a text is none of these.
+        ({"status": 302}, Failure.REJECTED, None),
+        ({"status": 101}, Failure.REJECTED, None),
+        ({"status": 204, "chars": None, "bytes_down": 0}, Failure.REJECTED, None),
+        ({"chars": None, "bytes_down": 0}, Failure.REJECTED, None),
+        ({"bytes_down": 0}, None, None),
+        ({"broken": True}, Failure.BAD, "broken"),
+        ({"broken": True, "status": 404}, Failure.BAD, "broken"),
+        # What nginx says of a client that left a version may answer, too.
+        ({"status": 499}, Failure.REJECTED, None),
         ({"status": 500}, Failure.BAD, "5xx"),
         ({"status": 503}, Failure.BAD, "5xx"),
         ({"attempts": 2}, Failure.BAD, "fell_back"),
@@ -174,9 +183,8 @@ def test_a_line_of_an_earlier_huidu_counts_and_has_no_latency() -> None:
         ({"status": 429, "chars": None}, Failure.REJECTED, None),
         ({"chars": 0}, Failure.EMPTY, None),
         ({"chars": None}, None, None),
-        # Nothing is due from an answer that is none.
         ({"status": 204, "chars": 0}, Failure.EMPTY, None),
-        ({"status": 302, "chars": 0}, None, None),
+        ({"status": 302, "chars": 0}, Failure.REJECTED, None),
     ],
 )
 def test_what_users_did_not_get(changes: dict[str, Any], failure: Failure | None, reason: str | None) -> None:
@@ -231,7 +239,20 @@ def test_a_long_recording_may_take_long() -> None:
     assert one(hour._replace(bytes_up=None)).reason == "late"
 
 
-@pytest.mark.parametrize("changes", [{"status": 503}, {"attempts": 2, "served_by": "v1"}, {"status": 404}])
+@pytest.mark.parametrize("left", [{"status": 0}, {"status": 100}, {"status": 499}])
+def test_who_gave_up_waiting_tells_how_long_it_took_at_least(left: dict[str, Any]) -> None:
+    """Clients that wait less than is called a hang must not make a version that hangs look like one without traffic."""
+    sample = one(observation(**left, service_ms=None, chars=None, ms=9000.0))
+    assert (sample.failure, sample.latency_ms) == (None, 8000.0)
+
+
+def test_who_was_never_led_to_a_version_tells_nothing_of_its_time() -> None:
+    assert one(observation(status=499, attempts=0, served_by=None, service_ms=None, ms=9000.0)).latency_ms is None
+
+
+@pytest.mark.parametrize(
+    "changes", [{"status": 503}, {"attempts": 2, "served_by": "v1"}, {"status": 404}, {"status": 302}]
+)
 def test_what_failed_or_was_refused_has_no_latency(changes: dict[str, Any]) -> None:
     assert one(observation(**changes)).latency_ms is None
 
@@ -287,8 +308,28 @@ def test_an_upgrade_that_failed_is_a_failure_or_a_refusal_and_never_mute() -> No
 
 
 def test_a_client_that_left_a_socket_that_never_opened_was_failed_if_it_waited() -> None:
-    assert one(socket(status=499, ms=29_000.0, bytes_up=0)).failure is None
-    assert one(socket(status=499, ms=31_000.0, bytes_up=0)).reason == "left"
+    assert one(socket(status=499, ms=5_000.0, bytes_up=0)).failure is None
+    # Libraries give up after ten seconds, of which the gateway sees a little less.
+    assert one(socket(status=499, ms=9_990.0, bytes_up=0)).reason == "left"
+
+
+def test_a_socket_that_was_answered_by_something_else_was_refused() -> None:
+    assert one(socket(status=200, chars=3)).failure is Failure.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"close_code": 1000, "closed_by": "service"}, "mute"),
+        ({"close_code": 1008, "closed_by": "service"}, "mute"),
+        ({"close_code": 4012, "closed_by": "service"}, None),
+        ({"close_code": 1000, "closed_by": "client"}, None),
+        ({"close_code": 1000, "closed_by": "service", "frames_up": 0}, None),
+        ({"close_code": 1000, "closed_by": "service", "frames_down": 1}, None),
+    ],
+)
+def test_a_service_that_ends_a_socket_without_a_word_was_mute(changes: dict[str, Any], reason: str | None) -> None:
+    assert one(socket(**({"ms": 40.0, "frames_up": 2, "frames_down": 0} | changes))).reason == reason
 
 
 def lives(seconds: float, **changes: Any) -> list[Observation]:

@@ -43,6 +43,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from huidu.adapters.gateways.installed import installed_folder
+from huidu.adapters.gateways.log import parsed
 from huidu.adapters.gateways.place import Tls
 from huidu.core.audience import ADDRESS, Audience, CookieRule, HeaderRule, NetworkRule, Rule
 from huidu.core.bucket import bucket, new_uid, unit_of
@@ -55,7 +56,7 @@ SOCKET_KEYS = ("close_code", "closed_by", "first_message_ms", "frames_up", "fram
 LOG_KEYS = {
     *("time", "request_id", "release", "version", "served_by", "generation", "kind", "rule", "unit", "unit_kind"),
     *("bucket", "peer", "share_bp", "attempts", "status", "ms", "service_ms", "upload_ms", "bytes_up", "bytes_down"),
-    *("audio_seconds", "chars", *SOCKET_KEYS),
+    *("audio_seconds", "chars", "flags", *SOCKET_KEYS),
 }
 
 
@@ -426,6 +427,34 @@ def test_gateway_never_tries_an_answer_again_that_has_begun(gate: Front) -> None
     client.close()
     assert gate.stable.requests == before
     assert gate.candidate.requests >= 1
+
+
+def test_an_answer_that_breaks_off_is_the_versions_failure_and_leaving_in_the_middle_is_nobodys(gate: Front) -> None:
+    """Envoy says who ended it; nginx does not, and its line tells of an answer like any other."""
+    gate.swap(gate.serving(10_000))
+    broken = "broken" if gate.engine == "envoy" else None
+    for behaviour, leaves, failure in (
+        (Behaviour(reset="in answer"), False, broken),
+        (Behaviour(pause_seconds=1.0), True, None),
+        (Behaviour(), False, None),
+    ):
+        gate.candidate.behaviour = behaviour
+        before = len(_recognitions(gate))
+        client = RawClient(gate.port)
+        client.send([request_bytes(method="POST", body=b"x" * 10)])
+        if leaves:
+            assert client.socket.recv(100)
+        else:
+            with suppress(ConnectionError):
+                client.receive()
+        client.close()
+        (line,) = until(lambda before=before: _recognitions(gate)[before:])
+        (seen,), _ = parsed(json.dumps(line).encode())
+        assert (seen.status, seen.failure(30.0)) == (200, failure)
+
+
+def _recognitions(gate: Front) -> list[dict[str, Any]]:
+    return [line for line in gate.lines() if line["kind"] == "recognition"]
 
 
 def test_gateway_does_not_cut_slow_healthy_answers(gate: Front) -> None:

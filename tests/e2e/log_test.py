@@ -66,6 +66,13 @@ class Backend:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
+                self._answer()
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                self._answer()
+
+            def _answer(self) -> None:
                 if self.path == "/slow":
                     time.sleep(1.5)
                 self.send_response(200)
@@ -151,7 +158,7 @@ class Installation:
 
 @dataclass
 class Traffic:
-    """Users, some with a cookie of their own, some without, some chosen by a rule."""
+    """Users, some with a cookie of their own, some without, some chosen by a rule; and now and then a page."""
 
     port: int
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -175,8 +182,9 @@ class Traffic:
             kind = chance.random()
             cookies = [f"huidu_uid=u{chance.randint(0, 300)}"] if kind < 0.8 else []
             cookies += ["in=1"] if kind < 0.05 else ["out=1"] if kind < 0.1 else []
+            method, body = ("GET", None) if chance.random() < 0.1 else ("POST", b"audio")
             try:
-                connection.request("GET", "/", headers={"cookie": "; ".join(cookies)})
+                connection.request(method, "/", body, {"cookie": "; ".join(cookies)})
                 connection.getresponse().read()
             except (OSError, http.client.HTTPException):
                 connection.close()  # the gateway was killed
@@ -210,7 +218,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 
 
 def logged(files: Iterable[BinaryIO]) -> Counter[tuple[str, str]]:
-    """Requests of the release by version and rule, from the files themselves."""
+    """Recognitions of the release by version and rule, from the files themselves."""
     found: Counter[tuple[str, str]] = Counter()
     for file in files:
         for line in file.read().split(b"\n"):
@@ -220,7 +228,7 @@ def logged(files: Iterable[BinaryIO]) -> Counter[tuple[str, str]]:
                 row = json.loads(line[max(0, start) :])
             except ValueError:
                 continue
-            if row["release"] == 1:
+            if row["release"] == 1 and row["kind"] == "recognition":
                 found[row["version"], row["rule"]] += 1
     return found
 
@@ -267,7 +275,7 @@ def test_each_line_counts_once_although_control_is_killed_again_and_again(instal
             installation.start_control()
         until(installation.answers)
         asked = [
-            threading.Thread(target=httpx.get, args=(f"http://127.0.0.1:{installation.gateway_port}/slow",))
+            threading.Thread(target=httpx.post, args=(f"http://127.0.0.1:{installation.gateway_port}/slow",))
             for _ in range(10)
         ]
         for each in asked:

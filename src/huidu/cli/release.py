@@ -58,7 +58,8 @@ def replay(
     """Derive a release's verdicts again from its evidence. Example: huidu release replay 3"""
     found = ask_control(config, "GET", f"/api/v1/releases/{number}/replay")
     agreed = "every verdict comes out as recorded" if found["agree"] else "verdicts differ from the record"
-    show(found, as_json, f"release {found['id']}: {len(found['looks'])} looks; {agreed}")
+    earlier = f"; {found['earlier_looks']} of an earlier Huidu are left out" if found["earlier_looks"] else ""
+    show(found, as_json, f"release {found['id']}: {len(found['looks'])} looks; {agreed}{earlier}")
     if not found["agree"]:
         raise typer.Exit(1)
 

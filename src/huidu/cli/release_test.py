@@ -58,3 +58,12 @@ def test_a_start_says_on_stderr_what_the_file_changed(
     printed = capsys.readouterr()
     assert printed.out == "release 4 of v2 has started: admission\n"
     assert printed.err.splitlines() == ["plan: takes effect now", "data: needs a new `huidu up`"]
+
+
+@pytest.mark.parametrize(("earlier", "more"), [(0, ""), (2, "; 2 of an earlier Huidu are left out")])
+def test_a_replay_says_which_looks_it_leaves_out(
+    earlier: int, more: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = {"id": 3, "looks": [{}, {}, {}], "alarms": [], "earlier_looks": earlier, "agree": True}
+    lines = said(answer, ["replay", "3"], monkeypatch, capsys)
+    assert lines == [f"release 3: 3 looks; every verdict comes out as recorded{more}"]

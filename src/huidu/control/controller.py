@@ -14,9 +14,10 @@ from typing import Any
 
 from huidu.control.admission import admit
 from huidu.control.decide import Gathered, View, decide, entered, remembered
-from huidu.control.gather import Gatherer
+from huidu.control.gather import REPORTS_AT_ONCE, Gatherer
 from huidu.control.golden import GoldenRun
 from huidu.control.parts import Config, Parts
+from huidu.core.alarms import Alarm, AlarmKind
 from huidu.core.audience import CLOCK_BACK_SECONDS
 from huidu.core.errors import HuiduError, InvalidError, RefusedError, UnavailableError, unknown_name
 from huidu.core.plan import Golden
@@ -76,6 +77,9 @@ class _Live:
     deaf: set[str] = field(default_factory=set)
     # How the last release ended, and the number and stable version for which that was read.
     ended: tuple[tuple[int, str], dict[str, Any]] | None = None
+    # What the last tick failed with, and since when each did; empty where it did not.
+    failing: str = ""
+    failing_since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +161,27 @@ class Controller:
 
     # ------------------------------------------------------------------ the tick
 
+    @property
+    def unwatched(self) -> tuple[Alarm, ...]:
+        """The alarm that nothing is decided now, since ticks fail (a store that is locked); what is shown is old."""
+        if not self._live.failing:
+            return ()
+        seconds = self._parts.clock.monotonic() - self._live.failing_since
+        return (Alarm(AlarmKind.SOURCE_UNREADABLE, f"control cannot watch: {self._live.failing}", seconds=seconds),)
+
     def tick(self) -> None:
-        """Gathers, decides, records and applies once."""
+        """Gathers, decides, records and applies once. What it fails with stands as an alarm until one succeeds."""
+        live = self._live
+        try:
+            self._tick()
+        except Exception as error:
+            if not live.failing:
+                live.failing_since = self._parts.clock.monotonic()
+            live.failing = str(error) or type(error).__name__
+            raise
+        live.failing = ""
+
+    def _tick(self) -> None:
         live, seen = self._live, self.view
         found = self._gatherer.gather(seen, self.config, live.checkpoint, live.texts, live.golden)
         with self._lock:
@@ -183,8 +206,13 @@ class Controller:
         self._forget_reports(found)
 
     def _forget_reports(self, found: Gathered) -> None:
-        """Reports on sockets are read once; those of a day ago are nobody's business any more."""
-        if found.reports and found.now - self._live.forgot_at > _FORGET_SECONDS:
+        """Reports on sockets are read once; those of a day ago are nobody's business any more.
+
+        Not while more wait to be read, nor by a clock that has just jumped.
+        """
+        jumped = any(alarm.kind is AlarmKind.CLOCK_JUMPED for alarm in found.alarms)
+        all_read = 0 < len(found.reports) < REPORTS_AT_ONCE and not jumped
+        if all_read and found.now - self._live.forgot_at > _FORGET_SECONDS:
             self._live.forgot_at = found.now
             self._parts.sockets.forget(found.now - _KEEP_REPORTS_SECONDS)
 
@@ -391,7 +419,8 @@ class Controller:
             )
             happening = Happening(release.id, now, "started", {"by": by, "reason": reason, "version": version})
             self._commit(View(settled(fleet, release)), Record(release, by=by, happenings=(happening,)))
-            self._live.texts.clear()
+            # Another set: a tick may be going through the old one now.
+            self._live.texts = set()
             self._apply()
             return release
 
@@ -551,8 +580,8 @@ class Controller:
             # Its old port may have gone to another version since.
             fleet = self._with_address(fleet, version)
             self._commit(replace(self.view, fleet=fleet), Record())
-            self._live.coming = frozenset({version})
             self._parts.runtime.start(wanted, fleet.address(version))
+            self._live.coming = frozenset({version})
         if not _ready_in_time(self._parts.instance, fleet.address(version)):
             self._live.coming = frozenset()
             raise UnavailableError(f"{version} did not become ready; see logs/instance-{version}.log")

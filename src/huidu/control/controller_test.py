@@ -536,7 +536,12 @@ def test_what_could_not_be_recorded_is_gathered_again(
         for _ in range(3):
             with pytest.raises(UnavailableError, match="disk is full"):
                 world.ticks(first_share, 0.5)
+        # Nothing is decided meanwhile, and what is shown is old.
+        (told,) = first_share.unwatched
+        assert told.detail.endswith("database or disk is full")
+        assert told.seconds > 0
     world.ticks(first_share, 0.5)
+    assert first_share.unwatched == ()
     assert counted(world.store()) == {"v1": (403, 0), "v2": (203, 1)}
 
 

@@ -32,7 +32,9 @@ ADMISSION_SECONDS = 180.0
 # How verdicts are made. A record of another way is not derived again.
 METHOD = 2
 
-INCLUDED_FAILED = "five recognitions in a row of users who chose the candidate failed, and none elsewhere"
+INCLUDED_FAILED = (
+    "five recognitions in a row of users who chose the candidate failed, and none of the stable version's in between"
+)
 _PART_ROWS = 500
 _ONCE = (Kind.TEXT, Kind.GOLDEN, Kind.CRASH, Kind.BAD)
 
@@ -216,9 +218,7 @@ def _request_rows(view: View, release: Release, found: Gathered, own: tuple[Samp
             if sample.request_id in bad or (Kind.BAD, sample.request_id) in view.known:
                 sample = replace(sample, failure=None, reason=None)
             bad.add(sample.request_id)
-        # How much audio a socket carried is known at its end.
-        if sample.counts or sample.failure or sample.audio_ms:
-            new.append(sample)
+        new.append(sample)
     return blocks(new, view.sums, release.id, _part(found))
 
 
@@ -531,4 +531,6 @@ def _happening(
     payload: dict[str, Any] = {"from": release.stage_name, "to": after}
     if outcome is not None:
         payload |= {"guard": outcome.guard, "reason": outcome.reason}
+    elif release.held is None and fleet.release is not None and fleet.release.held is not None:
+        payload["reason"] = fleet.release.held
     return Happening(release.id, now, event.value, payload)

@@ -581,6 +581,7 @@ def test_a_share_ends_after_fifteen_blind_seconds_and_nothing_is_rolled_back(sta
     assert (running(at).stage_name, running(at).share_ended, running(at).held_by) == (stage, True, None)
     assert (running(at).held or "").startswith("the share has ended: the gateway's evidence has stopped: ")
     assert [each.kind for each in record.happenings][-1:] == ["blinded"]
+    assert record.happenings[-1].payload["reason"] == running(at).held
     traffic = standing(at.fleet)
     # Users who chose the candidate keep it.
     assert (traffic.share_bp, traffic.candidate) == (0, "v2")
@@ -639,6 +640,7 @@ def test_a_candidate_that_refuses_everybody_is_held_once_in_a_stage(status: int)
     at, record = tick(at, 4.1, observations=rejecting(2000, 3.0, status))
     assert (record.outcome, [each.kind for each in record.happenings]) == (None, ["look", "held"])
     assert (running(at).held or "").startswith("refused requests: proven worse")
+    assert record.happenings[-1].payload["reason"] == running(at).held
     # Who said to go on has seen it: it is not asked about again, and the stage goes on.
     at = replace(at, fleet=settled(at.fleet, advance(running(at), Event.RESUME_ASKED, 4.2, "known", "li")))
     for second in (5.0, 6.0, 8.5):
@@ -807,7 +809,7 @@ OPEN: dict[str, Any] = {"ended": False, "close_code": None, "closed_by": None}
 @pytest.mark.parametrize("code", [1011, 1012, 1013, 1006])
 def test_sockets_that_the_service_closes_badly_roll_it_back(code: int) -> None:
     candidate = {"close_code": code, "closed_by": "service"}
-    _, record = tick(view(SHARES, Event.ADMITTED), 4.1, reports=sockets(3.0, candidate, {}))
+    _, record = tick(view(SHARES, Event.ADMITTED), 4.1, reports=sockets(3.0, candidate, {}), reported=BOTH)
     assert ended(record) == ("rolled_back", "errors")
     assert {row.payload["reason"] for row in record.evidence if row.kind is Kind.BAD} == {f"close_{code}"}
 
@@ -827,15 +829,15 @@ def test_sockets_that_the_service_closes_badly_roll_it_back(code: int) -> None:
     ],
 )
 def test_sockets_that_end_as_the_stable_ones_do_are_healthy(candidate: dict[str, Any], stable: dict[str, Any]) -> None:
-    _, record = tick(view(SHARES, Event.ADMITTED), 4.1, reports=sockets(3.0, candidate, stable))
+    _, record = tick(view(SHARES, Event.ADMITTED), 4.1, reports=sockets(3.0, candidate, stable), reported=BOTH)
     assert record.outcome is None
 
 
 def test_a_mute_socket_is_seen_while_it_is_open() -> None:
     at = view(SHARES, Event.ADMITTED)
-    at, record = tick(at, 2.1, reports=sockets(2.0, OPEN, OPEN))
+    at, record = tick(at, 2.1, reports=sockets(2.0, OPEN, OPEN), reported=BOTH)
     assert (record.outcome, at.sums["share:2000"].of("v2").bad) == (None, 0)
-    _, record = tick(at, 4.1, reports=sockets(4.0, MUTE, OPEN, number=2))
+    _, record = tick(at, 4.1, reports=sockets(4.0, MUTE, OPEN, number=2), reported=BOTH)
     assert ended(record) == ("rolled_back", "errors")
 
 
@@ -850,7 +852,7 @@ def test_no_socket_counts_twice_when_more_is_said_of_it(together: bool) -> None:
     at, rows = view(SHARES, Event.ADMITTED), list[Row]()
     steps = [[each for part in parts for each in part]] if together else parts
     for number, step in enumerate(steps):
-        at, record = tick(at, 0.1 + number / 10, reports=tuple(step), read_from=f"0.{number}")
+        at, record = tick(at, 0.1 + number / 10, reports=tuple(step), read_from=f"0.{number}", reported=BOTH)
         rows += record.evidence
     found = at.sums["share:2000"].of("v2")
     assert (found.requests, found.bad, found.sockets, len(found.units)) == (9, 9, 9, 9)

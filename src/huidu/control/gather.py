@@ -27,9 +27,11 @@ _LONGEST_STEP_SECONDS = 5.0
 # A clock is corrected by less than this without anybody being misled.
 _JUMP_SECONDS = 5.0
 _UNSTEADY_SECONDS = 60.0
-_REPORTS = 2000
+REPORTS_AT_ONCE = 2000
 # How often the gateway is asked to open its log anew while lines do not arrive.
 _REOPEN_SECONDS = 2.0
+# A gateway that has not answered since control began may still be starting.
+_BEGINNING_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ class Gatherer:
         def ask() -> tuple[tuple[SocketReport, ...], int | None]:
             if known is None:
                 return (), self._parts.sockets.newest_id()
-            found = tuple(self._parts.sockets.after(known, _REPORTS))
+            found = tuple(self._parts.sockets.after(known, REPORTS_AT_ONCE))
             if found:
                 return found, found[-1].id
             # A store that was restored from a copy counts from an earlier number on.
@@ -170,7 +172,9 @@ class Gatherer:
         seconds = self._flow.seconds(at)
         if seconds is None:
             return
-        alarms.append(Alarm(AlarmKind.EVIDENCE_STALLED, self._flow.why, seconds=seconds, blinds=True))
+        # A gateway that begins beside control has served nobody yet: it is waited for.
+        begins = self._flow.life == "" and seconds < _BEGINNING_SECONDS
+        alarms.append(Alarm(AlarmKind.EVIDENCE_STALLED, self._flow.why, seconds=seconds, blinds=not begins))
         if at - self._reopened_at >= _REOPEN_SECONDS:
             self._reopened_at = at
             self._parts.log.reopen()

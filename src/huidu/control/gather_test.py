@@ -228,7 +228,7 @@ def test_reports_that_cannot_be_read_now_are_read_later(site: Site) -> None:
 
 
 def test_many_reports_are_caught_up_with_in_steps(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huidu.control.gather._REPORTS", 4)
+    monkeypatch.setattr("huidu.control.gather.REPORTS_AT_ONCE", 4)
     site.tick()
     told(site, *range(1, 11))
     assert [len(asked(site.tick())) for _ in range(4)] == [4, 4, 2, 0]

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Any
 
 from huidu.control.controller import Controller
-from huidu.control.decide import View
 from huidu.core.alarms import Alarm
 from huidu.core.evidence import Sums, VersionSums
 from huidu.core.floors import missing
@@ -32,7 +31,7 @@ def status(controller: Controller, routes: Routes | None, now: float) -> dict[st
         "stage": release.stage_name if release else None,
         "share_bp": serving.share_bp if serving else 0,
         "guards": _guards(release, view.watch) if release else {},
-        "alarms": [_alarm(alarm) for alarm in view.alarms],
+        "alarms": [_alarm(alarm) for alarm in (*controller.unwatched, *view.alarms)],
         "release": _release(controller, release) if release else None,
         "last_release": controller.last_release,
         "generation": routes.generation if routes else None,
@@ -56,7 +55,7 @@ def _release(controller: Controller, release: Release) -> dict[str, Any]:
         "elapsed_seconds": round(release.elapsed_seconds, 1),
         "for_seconds": stage.for_seconds if isinstance(stage, Share) else None,
         "golden": {"done": golden[0], "of": golden[1]} if golden else None,
-        "held": release.held if release.held is not None else _held_by_alarm(view),
+        "held": release.held if release.held is not None else _held_by_alarm(controller),
         "share_ended": release.share_ended,
         "looks": view.watch.looks,
         "compared": {side: _compared(of) for side, of in sides.items()},
@@ -71,14 +70,16 @@ def _release(controller: Controller, release: Release) -> dict[str, Any]:
     }
 
 
-def _held_by_alarm(view: View) -> str | None:
+def _held_by_alarm(controller: Controller) -> str | None:
     """Why a release that nobody holds takes no step all the same."""
-    return alarm_words(view.alarms[0], "en") if view.alarms else None
+    alarms = (*controller.unwatched, *controller.view.alarms)
+    return alarm_words(alarms[0], "en") if alarms else None
 
 
 def _compared(sums: VersionSums) -> dict[str, int]:
     return {
         "requests": sums.requests,
+        "failed": sums.bad,
         "users": len(sums.units),
         "texts": len(sums.texts),
         "sockets": sums.sockets,

@@ -24,7 +24,7 @@ NUMBERS = {"candidate_units": 12, "stable_units": 468, "share": 0.2, "p_value": 
 
 def said(view: View, sees_messages: bool = True, **changes: Any) -> dict[str, Any]:
     config = SimpleNamespace(stable="v1", managed=frozenset({"v1"}), sees_messages=sees_messages)
-    known: dict[str, Any] = {"processes": {}, "reached": {}, "golden_done": None, "last_release": None}
+    known: dict[str, Any] = {"processes": {}, "reached": {}, "golden_done": None, "last_release": None, "unwatched": ()}
     controller = SimpleNamespace(view=view, config=config, **(known | changes))
     found = status(cast("Controller", controller), None, 5.0)
     assert json.loads(json.dumps(found)) == found
@@ -84,6 +84,13 @@ def test_a_hold_comes_before_an_alarm_and_without_either_nothing_is_held() -> No
     assert said(View(Fleet("v1", addresses=(("v1", "h:1"),))))["alarms"] == []
 
 
+def test_a_control_that_decides_nothing_says_so_before_all_else() -> None:
+    failing = Alarm(AlarmKind.SOURCE_UNREADABLE, "control cannot watch: database is locked", seconds=3.0)
+    found = said(in_share(), unwatched=(failing,))
+    assert [each["alarm"] for each in found["alarms"]] == ["source_unreadable"]
+    assert found["release"]["held"].startswith("control cannot watch: database is locked")
+
+
 def test_a_share_that_has_ended_is_told() -> None:
     found = said(in_share(Event.BLINDED))
     assert (found["share_bp"], found["release"]["share_ended"], found["candidate"]) == (0, True, "v2")
@@ -132,7 +139,8 @@ def test_evidence_that_is_mostly_one_clients_is_noted_and_nothing_else() -> None
 def test_what_carries_no_audio_and_what_sockets_there_were_are_shown() -> None:
     found = counted(sums(100, 3, sockets=40), sums(100, 3), others={"v2": 5143})
     assert found["others"] == {"v2": 5143}
-    assert found["compared"]["candidate"] == {"requests": 100, "users": 3, "texts": 0, "sockets": 40, "peers": 0}
+    meant = {"requests": 100, "failed": 0, "users": 3, "texts": 0, "sockets": 40, "peers": 0}
+    assert found["compared"]["candidate"] == meant
 
 
 @pytest.mark.parametrize(

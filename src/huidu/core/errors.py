@@ -1,7 +1,7 @@
 """The errors of Huidu, by who must act.
 
 Each is one line that says what happened and what would have been accepted. HTTP statuses and exit codes
-for these families are tables in `control/app.py`, `recognition/app.py` and `cli/main.py`.
+for these families are tables in `control/app.py`, `recognition/border.py` and `cli/app.py`.
 """
 
 

@@ -26,6 +26,7 @@ from huidu.core.text.score import normalised_errors
 
 GROUPS = 20
 _NORMALISER = Normaliser()
+# For so long it is remembered in which second users were new: the latest are left out of the split check.
 ARRIVING_SECONDS = 60
 # Peers whose recognitions are counted by name, in a stage and version; those beyond count as never seen.
 KEPT_PEERS = 65_536
@@ -144,6 +145,9 @@ def blocks(seen: Iterable[Sample], known: Mapping[str, "Sums"], release: int, pa
     new_units: dict[tuple[str, str], _NewUnits] = {}
     rows: list[Row] = []
     for sample in _failed_once(sample for sample in seen if sample.release == release):
+        # How much audio a socket carried is known at its end; that it ended well is nothing to count.
+        if not (sample.counts or sample.failure or sample.audio_ms):
+            continue
         stage, version = sample.stage, sample.version
         tally = tallies[stage, int(sample.time)][version]
         if sample.counts:
@@ -336,10 +340,15 @@ def _added_peers(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[st
     if not other:
         return one
     added = dict(one)
-    for peer, count in other.items():
-        if peer in added or len(added) < KEPT_PEERS:
-            added[peer] = added.get(peer, 0) + count
+    _add_peers(added, other)
     return added
+
+
+def _add_peers(counted: dict[str, int], more: Mapping[str, int]) -> None:
+    """Adds counts of peers, those that come first: the same ones, however rows are parted before they are added up."""
+    for peer, count in more.items():
+        if peer in counted or len(counted) < KEPT_PEERS:
+            counted[peer] = counted.get(peer, 0) + count
 
 
 def _added_failures(
@@ -393,7 +402,7 @@ def _last(arriving: Mapping[tuple[int, str], int]) -> dict[tuple[int, str], int]
 def fold(rows: Iterable[Row], stage: str | None = None) -> Sums:
     """The sums of the rows of one stage, or of all rows. Golden rows are judged one by one and are left out.
 
-    Rows must be distinct (the store sees to that by their keys); their order does not matter.
+    Rows must be distinct (the store sees to that by their keys). Their order matters only to which peers are kept.
     """
     folding: defaultdict[str, _Folding] = defaultdict(_Folding)
     arriving: Counter[tuple[int, str]] = Counter()
@@ -425,7 +434,7 @@ class _Folding:
     units: set[str] = field(default_factory=set)
     group_requests: NDArray[np.int64] = field(default_factory=_no_counts)
     latency: dict[str, NDArray[np.int64]] = field(default_factory=dict)
-    peers: Counter[str] = field(default_factory=Counter)
+    peers: dict[str, int] = field(default_factory=dict)
     failures: defaultdict[Failure, Counter[Client]] = field(default_factory=lambda: defaultdict(Counter))
     texts: list[Text] = field(default_factory=list)
     crashes: int = 0
@@ -437,7 +446,7 @@ class _Folding:
         self.sockets += counts.get("sockets", 0)
         self.audio_ms += counts["audio_ms"]
         self.units.update(counts["new_units"])
-        self.peers.update(counts.get("peers", {}))
+        _add_peers(self.peers, counts.get("peers", {}))
         for kind, peer, unit, count in counts.get("marks", ()):
             self.add_failure(Failure(kind), peer, unit, count)
         for number, group in counts["groups"].items():

@@ -22,6 +22,10 @@ CLIENT_LEFT = frozenset({0, 100, 499})
 MUTE_MS = 10_000
 # Behind nginx only bytes are seen: an answer of no more than this after the 101 holds no message worth the name.
 MUTE_BYTES = 129
+# A client that gave up a socket after so long was never let in: libraries wait ten seconds for that, and less by ours.
+UNANSWERED_MS = 5_000
+# What instances close a socket with that is to be opened again elsewhere.
+MOVED_CODE = 4012
 # A socket is counted once: at its end, or where it lasts, at its first report after this.
 FIRST_REPORT_MS = 10_000
 
@@ -46,7 +50,8 @@ class Observation(NamedTuple):
 
     `ms` runs from the request's start to the answer's end, `upload_ms` to the end of the upload (None: it never
     ended), `service_ms` from there to the answer's first byte. Bytes are of bodies, for a socket of all messages;
-    what a gateway cannot see is None. `open` marks a socket that goes on.
+    what a gateway cannot see is None. `open` marks a socket that goes on, `broken` an answer that its version did not
+    bring to its end.
     """
 
     time: float
@@ -75,6 +80,7 @@ class Observation(NamedTuple):
     frames_up: int | None = None
     frames_down: int | None = None
     open: bool = False
+    broken: bool = False
 
     @property
     def fell_back(self) -> bool:
@@ -84,26 +90,43 @@ class Observation(NamedTuple):
     @property
     def left(self) -> bool:
         """Whether the client went away, or sent what no version was asked about: nobody's failure by itself."""
+        if self.status == 499 and self.service_ms is not None:
+            # A version may answer so, too; of who leaves before an answer there is no time to its first byte.
+            return False
         return self.status in CLIENT_LEFT or (self.attempts == 0 and 400 <= self.status < 500)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the version answered, and gave nothing: 4xx, another address, no socket, or a body without a byte."""
+        if self.left or self.status >= 500:
+            return False
+        if self.kind == RequestKind.SOCKET:
+            return self.status != 101
+        return not 200 <= self.status < 300 or (self.bytes_down == 0 and self.chars is None)
 
     def failure(self, hang_seconds: float) -> str | None:
         """Why this is a failure of the version chosen, in a word; None where it is none.
 
-        It fell back, or was answered with 500 and more, or its client gave up after waiting longer than is called a
-        hang, or its answer began later than that: alike on both versions, whether or not another stands in.
+        It fell back, or was answered with 500 and more, or the answer broke off, or its client gave up after waiting
+        longer than is called a hang, or its answer began later than that: alike on both versions, whether or not
+        another stands in.
         """
         if self.fell_back:
             return "fell_back"
         hang_ms = hang_after_seconds(hang_seconds, self.bytes_up or 0) * 1000
         if self.left:
-            return "left" if self._waited_ms() > hang_ms else None
+            longest_ms = UNANSWERED_MS if self.kind == RequestKind.SOCKET else hang_ms
+            return "left" if self.waited_ms > longest_ms else None
         if self.status >= 500:
             return "5xx"
         if self.service_ms is not None and self.service_ms > hang_ms:
             return "late"
-        return self._socket_failure() if self.kind == RequestKind.SOCKET else None
+        if self.kind == RequestKind.SOCKET:
+            return self._socket_failure()
+        return "broken" if self.broken else None
 
-    def _waited_ms(self) -> float:
+    @property
+    def waited_ms(self) -> float:
         """How long the client waited after its upload; leaving during it says nothing about a version."""
         if self.kind == RequestKind.SOCKET:
             return self.ms
@@ -112,7 +135,8 @@ class Observation(NamedTuple):
     def _socket_failure(self) -> str | None:
         if self.closed_by == "service" and self.close_code in BAD_CODES:
             return f"close_{self.close_code}"
-        return "mute" if self.ms >= MUTE_MS and self._heard_nothing() else None
+        sent_away = self.closed_by == "service" and self.close_code != MOVED_CODE
+        return "mute" if (sent_away or self.ms >= MUTE_MS) and self._heard_nothing() else None
 
     def _heard_nothing(self) -> bool:
         if self.status != 101:
@@ -132,7 +156,8 @@ class Sample:
 
     `counts` is False for what only mends an earlier count: a socket that turned bad after it was counted. `answered`
     says whether the length of a text is known (`failure` EMPTY: there is none). `latency_ms` is None where there
-    was no answer whose time tells anything; then the bands do not matter.
+    was no answer whose time tells anything; then the bands do not matter. `over` is False for a socket that goes on:
+    how it ends is not known yet.
     """
 
     time: float
@@ -155,6 +180,7 @@ class Sample:
     latency_ms: float | None = None
     bands: tuple[str, ...] = ()
     generation: int | None = None
+    over: bool = True
 
     @property
     def compared(self) -> bool:
@@ -178,14 +204,16 @@ def samples(
     """What lines and reports add to the evidence, in order. Requests of other kinds are left out.
 
     `reported` are the versions whose instances report their sockets themselves: of theirs the gateway tells only
-    what they never opened.
+    what they never opened. What another version reports is left out, for there the gateway tells; so is a report that
+    names no user, which no gateway sent: whoever reaches an instance's port can cause one.
     """
     for observation in observations:
         sample = _of_line(observation, hang_seconds, reported)
         if sample is not None:
             yield sample
     for report in reports:
-        yield _of_report(report)
+        if report.version in reported and report.unit is not None:
+            yield _of_report(report)
 
 
 @cache
@@ -202,7 +230,7 @@ def _of_line(seen: Observation, hang_seconds: float, reported: Collection[str]) 
         return None
     counts = not socket or (seen.ms < 2 * FIRST_REPORT_MS if seen.open else not _was_open(seen))
     reason = seen.failure(hang_seconds)
-    if not counts and reason is None:
+    if not counts and reason is None and seen.open:
         return None
     return Sample(
         seen.time,
@@ -225,6 +253,7 @@ def _of_line(seen: Observation, hang_seconds: float, reported: Collection[str]) 
         latency_ms=None if reason and reason != "late" else _latency_ms(seen),
         bands=(SOCKET_BAND,) if socket else _bands(seen),
         generation=seen.generation,
+        over=not seen.open,
     )
 
 
@@ -236,7 +265,7 @@ def _was_open(seen: Observation) -> bool:
 def _failure(seen: Observation, reason: str | None) -> Failure | None:
     if reason is not None:
         return Failure.BAD
-    if 400 <= seen.status < 500 and not seen.left:
+    if seen.refused:
         return Failure.REJECTED
     return Failure.EMPTY if 200 <= seen.status < 300 and seen.chars == 0 else None
 
@@ -244,8 +273,11 @@ def _failure(seen: Observation, reason: str | None) -> Failure | None:
 def _latency_ms(seen: Observation) -> float | None:
     if seen.kind == RequestKind.SOCKET:
         return seen.first_message_ms
+    if seen.left:
+        # It would have taken longer still: a version that hangs is slow to those, too, who do not wait for it.
+        return seen.waited_ms if seen.attempts and seen.upload_ms is not None else None
     # What was refused took no time to recognise: it would make a version look fast.
-    return seen.service_ms if seen.status < 400 else None
+    return seen.service_ms if 200 <= seen.status < 300 else None
 
 
 def _bands(seen: Observation) -> tuple[str, ...]:
@@ -277,4 +309,5 @@ def _of_report(report: SocketReport) -> Sample:
         reason=reason,
         latency_ms=None if reason else report.first_message_ms,
         bands=(SOCKET_BAND,),
+        over=report.ended,
     )

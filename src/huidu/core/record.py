@@ -30,9 +30,9 @@ class Watch:
     `looks` counts looks over the whole release, `certifying` those that could certify; `taken` is the point of
     the present stage, in seconds, at which the last look was taken; `pids` are the processes seen by version, so
     that one that fell and came back is noticed even after a restart of control; `mismatches` are the numbers of
-    the sample ratio mismatches found, by stage; `held_for` the guards that have held this stage once; `probe` what
-    clips that control sends itself have shown; `included` what became
-    lately of users who chose the candidate; `alarms` the names of the alarms that stood at the last tick.
+    the sample ratio mismatches found, by stage; `held_for` names stage and guard of what people were asked about once;
+    `probe` is what clips that control sends itself have shown, `included` what became lately of users who chose the
+    candidate; `alarms` are the names of the alarms that stood at the last tick.
     """
 
     verdicts: dict[str, Verdict] = field(default_factory=dict)

@@ -37,13 +37,13 @@ class IncludedRun:
 def included_run(run: IncludedRun, seen: Iterable[Sample], candidate: str, stable: str) -> IncludedRun:
     """The run after some samples, in order.
 
-    A success of an included user begins it anew. So does a failure of the stable version in between: what fails
-    there, too, is not the candidate's doing.
+    A success of an included user begins it anew; a socket that goes on is none yet. So does a failure of the stable
+    version in between: what fails there, too, is not the candidate's doing.
     """
     for sample in seen:
-        if sample.reason == _MUTE or not (sample.counts or sample.failure):
-            continue
         failed = sample.failure is Failure.BAD
+        if sample.reason == _MUTE or not (sample.over or failed):
+            continue
         if sample.version == stable and failed:
             run = replace(run, units=())
         elif sample.version == candidate and sample.included:

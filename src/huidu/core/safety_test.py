@@ -104,7 +104,15 @@ def test_what_was_refused_or_empty_is_no_failure_of_this_kind(kind: Failure) -> 
 
 def test_a_socket_that_turned_bad_after_it_was_counted_counts() -> None:
     assert ends(*map(failed, "abab"), failed("a", counts=False, reason="close_1011"))
-    assert not ends(*map(failed, "abab"), sample("a", counts=False))
+
+
+def test_a_socket_begins_anew_only_once_it_has_ended_well() -> None:
+    """Each of these is told of while it is open, and then closed with 1011: none of them was served."""
+    opened = [sample(user, over=False) for user in "ababa"]
+    closed = [failed(user, counts=False, reason="close_1011") for user in "ababa"]
+    assert ends(*(each for pair in zip(opened, closed, strict=True) for each in pair))
+    # One that ended well was counted while it was open.
+    assert not ends(*closed[:4], sample("a", counts=False), closed[4])
 
 
 steps = st.lists(

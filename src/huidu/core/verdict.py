@@ -22,9 +22,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from huidu.core.evidence import EDGES_MS, GROUPS, Row, Sums, Text, VersionSums, group_of
+from huidu.core.evidence import EDGES_MS, GROUPS, Row, Sums, Text, VersionSums
 from huidu.core.looks import Look, spend
 from huidu.core.observation import Failure
+from huidu.core.peers import ENOUGH_PART, ENOUGH_PEERS, Bounded, bounded, out_of_proportion
 from huidu.core.plan import Answer, Guard, Rules
 from huidu.core.stats.paired import PairedInterval, cluster_sums, paired_interval
 from huidu.core.stats.proportions import ExactDifference, Hits, binomial_greater
@@ -155,12 +156,14 @@ class Method(Protocol):
 class Finding:
     """What the evidence offers on one guard: its methods, of which None cannot be used, and its numbers.
 
-    The number of methods is fixed by the guard and not by the data, so that the level is shared in advance.
+    The number of methods is fixed by the guard and not by the data, so that the level is shared in advance. Where
+    there are any, one of `confirming` must prove a loss, too: the same without the clients who had most of it.
     """
 
     methods: tuple[Method | None, ...]
     numbers: dict[str, float]
     missing: Code = Code.TOO_FEW_USERS
+    confirming: tuple[Method | None, ...] = ()
 
 
 Measuring = Callable[[Guard], Finding]
@@ -170,8 +173,13 @@ def _decided(guard: Guard, finding: Finding, fail_level: float, pass_level: floa
     usable = [method for method in finding.methods if method is not None]
     ways = max(1, len(finding.methods))
     numbers = _limits(guard) | {name: value for name, value in finding.numbers.items() if isfinite(value)}
-    if any(method.worse(guard.fail_above, fail_level / ways) for method in usable):
-        return Verdict(guard.name, Code.PROVEN_WORSE, numbers)
+
+    def worse(methods: Sequence[Method | None]) -> bool:
+        return any(method is not None and method.worse(guard.fail_above, fail_level / ways) for method in methods)
+
+    if worse(usable):
+        confirmed = not finding.confirming or worse(finding.confirming)
+        return Verdict(guard.name, Code.PROVEN_WORSE if confirmed else Code.TOO_FEW_PEERS, numbers)
     at_most = guard.at_most
     if at_most is not None and pass_level and any(method.within(at_most, pass_level / ways) for method in usable):
         return Verdict(guard.name, Code.PROVEN_WITHIN, numbers)
@@ -200,7 +208,7 @@ def _judged(rules: Rules, measures: Mapping[str, Measuring], look: Look) -> dict
     return verdicts
 
 
-# ------------------------------------------------------------------ the three faces
+# ------------------------------------------------------------------ the two faces
 
 
 def judge(
@@ -271,54 +279,12 @@ def _traffic(ours: VersionSums, theirs: VersionSums) -> dict[str, float]:
     }
 
 
-# A loss of requests is nobody's but the candidate's when clients at so many addresses had it, or addresses from
-# which this part of the stable version's recognitions came (everybody behind one proxy; a recorder).
-_PEERS, _PEERS_PART = 3, 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class _Bounded:
-    """What users of a version did not get, with no address counted beyond its part.
-
-    `groups` are amounts of shape (GROUPS,), `units` the users hit, `peers` the addresses, and `peers_part` the part
-    of the other version's recognitions that came from these.
-    """
-
-    groups: NDArray[np.float64]
-    units: int
-    peers: int
-    peers_part: float
-
-
-def _bounded(sums: VersionSums, other: VersionSums, kind: Failure) -> _Bounded:
-    """Of one address's failures at most max(1, s n) count: s its part of the other side's recognitions, n this side's.
-
-    Who can choose a side can fail there as often as he likes; what he can not choose is how much of the other
-    side's traffic is his. Both sides are bounded alike, so that neither looks worse for it.
-    """
-    clients = sums.failures.get(kind, {})
-    by_peer: dict[str, list[tuple[str, int]]] = {}
-    for (peer, unit), count in sorted(clients.items()):
-        # Without an address, each user stands for one.
-        by_peer.setdefault(peer or f"unit:{unit}", []).append((unit, count))
-    groups, units, part = np.zeros(GROUPS), 0, 0.0
-    for peer, hit in by_peer.items():
-        peer_part = other.peers.get(peer, 0) / other.requests if other.requests else 0.0
-        limit = max(1.0, peer_part * sums.requests)
-        scale = min(1.0, limit / sum(count for _, count in hit))
-        for unit, count in hit:
-            groups[group_of(unit)] += scale * count
-        units += min(len(hit), int(limit))
-        part += peer_part
-    return _Bounded(groups, units, len(by_peer), part)
-
-
 def _of_enough_peers(verdict: Verdict) -> Verdict:
     """A failure that too few clients had is none yet: it is said, and waits for others."""
     peers = verdict.numbers.get("candidate_peers")
     if verdict.code is not Code.PROVEN_WORSE or peers is None:
         return verdict
-    if peers >= _PEERS or verdict.numbers["peers_part"] >= _PEERS_PART:
+    if peers >= ENOUGH_PEERS or verdict.numbers["peers_part"] >= ENOUGH_PART:
         return verdict
     return Verdict(verdict.guard, Code.TOO_FEW_PEERS, verdict.numbers)
 
@@ -328,14 +294,21 @@ def _failures(ours: VersionSums, theirs: VersionSums, kind: Failure) -> Finding:
     numbers = _traffic(ours, theirs)
     if not ours.requests or not theirs.requests:
         return Finding((), numbers, Code.NO_EVIDENCE)
-    mine, others = _bounded(ours, theirs, kind), _bounded(theirs, ours, kind)
-    exact = ExactDifference(_users_hit(ours, mine), _users_hit(theirs, others))
-    means = difference(ratio(mine.groups, ours.group_requests), ratio(others.groups, theirs.group_requests))
-    totals = float(mine.groups.sum()), float(others.groups.sum())
-    rates = {"candidate_rate": totals[0] / ours.requests, "stable_rate": totals[1] / theirs.requests}
+    mine, others = bounded(ours, theirs, kind), bounded(theirs, ours, kind)
+    exact, means = _ways(ours, mine, theirs, others)
+    confirming = _ways(ours, bounded(ours, theirs, kind, worst_once=True), theirs, others)
+    rates = {"candidate_rate": mine.rate, "stable_rate": others.rate}
     numbers |= {"candidate_peers": mine.peers, "peers_part": mine.peers_part}
-    seen = means if sum(totals) else None
-    return Finding((exact, means), numbers | rates | _interval(rates, exact, seen))
+    seen = means if mine.rate or others.rate else None
+    return Finding((exact, means), numbers | rates | _interval(rates, exact, seen), confirming=confirming)
+
+
+def _ways(
+    ours: VersionSums, mine: Bounded, theirs: VersionSums, others: Bounded
+) -> tuple[ExactDifference, MeanDifference | None]:
+    """Both ways to tell failures apart: exactly by users hit, and by rates over the random groups."""
+    exact = ExactDifference(_users_hit(ours, mine), _users_hit(theirs, others))
+    return exact, difference(ratio(mine.failed, mine.requests), ratio(others.failed, others.requests))
 
 
 def _empty(ours: VersionSums, theirs: VersionSums) -> Finding:
@@ -347,7 +320,7 @@ def _empty(ours: VersionSums, theirs: VersionSums) -> Finding:
     return _failures(ours, theirs, Failure.EMPTY)
 
 
-def _users_hit(sums: VersionSums, failed: _Bounded) -> Hits:
+def _users_hit(sums: VersionSums, failed: Bounded) -> Hits:
     units = max(1, len(sums.units))
     return Hits(min(failed.units, units), units, sums.requests / units)
 
@@ -372,26 +345,12 @@ def _latency(ours: VersionSums, theirs: VersionSums, guard: Guard) -> Finding:
     bands = _comparable_bands(ours, theirs)
     if not bands:
         return Finding((), numbers, Code.NO_EVIDENCE)
-    slowness = Slowness(bands, EDGES_MS, guard.quantile or 0.95, _out_of_proportion(ours, theirs))
+    slowness = Slowness(bands, EDGES_MS, guard.quantile or 0.95, out_of_proportion(ours, theirs))
     lower, upper = slowness.interval(INTERVAL_LEVEL)
     bounds = {name: value for name, value in (("lower", lower), ("upper", upper)) if value is not None}
     groups = (np.any([pair[side].any(axis=1) for pair in bands], axis=0) for side in (0, 1))
     few = min(np.count_nonzero(of_side) for of_side in groups) < LEAST_CLUSTERS
     return Finding((None if few else slowness,), numbers | bounds | {"estimate": slowness.estimate})
-
-
-def _out_of_proportion(ours: VersionSums, theirs: VersionSums) -> float:
-    """How many recognitions one address sent here beyond its part of the other side's: of the address most beyond it.
-
-    Measured against what all others sent here, which it cannot choose: its own would make its part look small.
-    """
-
-    def beyond(peer: str, count: int) -> float:
-        there = theirs.peers.get(peer, 0)
-        others_there = theirs.requests - there
-        return count - there / others_there * (ours.requests - count) if others_there else 0.0
-
-    return max(0.0, max((beyond(peer, count) for peer, count in ours.peers.items()), default=0.0))
 
 
 def _only_sockets(sums: VersionSums) -> bool:

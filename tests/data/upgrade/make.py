@@ -40,7 +40,7 @@ guards:
   errors: {fail_above: +50pp, at_most: +60pp}
   latency: {fail_above: 50x, at_most: 60x}
 """
-USERS = 100
+USERS = 80
 KEPT = ("gateway/routes.json", "gateway/secret", "gateway/fence", "logs/gateway.jsonl")
 OLDER_TOOL = """\
 create table recognition_history (id integer primary key, created_time text, filename text, file_path text,

@@ -44,6 +44,8 @@ _QUIET_SECONDS = 60.0
 # More than one in so many lines that are none of ours is no accident.
 _GARBLED_PART = 10
 _NOT_OURS = (orjson.JSONDecodeError, KeyError, TypeError, ValueError)
+# What Envoy says where the version's connection ended, was reset, or made no sense, before its answer was whole.
+_BROKEN = frozenset({"UC", "UR", "UPE"})
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 
 
@@ -122,14 +124,18 @@ class GatewayLogFiles:
         """What the gateway writes to, or wrote to: open files with the digest of their first line, the oldest first."""
         # Opened before others are listed: whatever it is renamed to meanwhile, it is read.
         live = stack.enter_context(_opened(self._live))
+        current = list(_with_head(live))
+        # A copy that somebody made begins as the file that lines go to, and gets none.
+        written = {head for head, _ in current}
         for path in self._rotated():
-            yield from _with_head(stack.enter_context(_opened(path)))
+            found = list(_with_head(stack.enter_context(_opened(path))))
+            yield from (each for each in found if each[0] not in written)
         for path in self._moved():
             # What was never read before is somebody else's, and so is what cannot be read.
             with suppress(UnavailableError):
                 found = list(_with_head(stack.enter_context(_opened(path))))
-                yield from (each for each in found if known.holds(*each))
-        yield from _with_head(live)
+                yield from (each for each in found if each[0] not in written and known.holds(*each))
+        yield from current
 
     def _moved(self) -> list[Path]:
         """Files that somebody else may have renamed: they are beside the live one, under its name and some more."""
@@ -297,6 +303,7 @@ def _observation(row: dict[str, Any]) -> Observation:
         _whole(row, "frames_up"),
         _whole(row, "frames_down"),
         row.get("open") is True,
+        not _BROKEN.isdisjoint(str(row.get("flags")).split(",")),
     )
 
 

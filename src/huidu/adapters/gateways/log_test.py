@@ -499,6 +499,25 @@ def test_its_own_rotation_is_no_trouble(live: Path, gateway: Gateway, files: Gat
     assert (len(rotated(live)), reader.lines) == (5, 50)
 
 
+@pytest.mark.parametrize("name", ["gateway.jsonl.bak", "gateway.jsonl.1", "gateway-20270115T080000.000000Z.jsonl"])
+def test_a_copy_does_not_hide_the_file_that_lines_go_to(meddled: Meddled, name: str) -> None:
+    meddled.live.with_name(name).write_bytes(meddled.live.read_bytes())
+    meddled.gateway.write(lines(10, 12))
+    assert meddled.reader.read() == named(10, 12)
+    meddled.gateway.write(line(12))
+    assert meddled.again().read() == ["r12"]
+    assert meddled.reader.trouble is None
+
+
+def test_what_was_not_read_before_the_log_was_copied_and_cut_down_is_read_in_the_copy(meddled: Meddled) -> None:
+    meddled.gateway.write(lines(10, 12))
+    meddled.live.with_name("gateway.jsonl.1").write_bytes(meddled.live.read_bytes())
+    os.truncate(meddled.live, 0)
+    meddled.gateway.write(lines(12, 14))
+    assert meddled.reader.read() == named(10, 14)
+    assert meddled.reader.read() == []
+
+
 def test_lines_that_are_not_understood_are_told_where_they_are_many(meddled: Meddled) -> None:
     meddled.gateway.write(lines(10, 40) + b"half of one\n")
     assert (meddled.reader.read(), meddled.reader.trouble) == (named(10, 40), None)

@@ -32,6 +32,8 @@ _LINE = (
     f',"upload_ms":{_known_or_null("COMMON_DURATION", "DS_RX_BEG:DS_RX_END:ms")}'
     ',"bytes_up":%BYTES_RECEIVED%,"bytes_down":%BYTES_SENT%'
     f',"audio_seconds":{_noted("audio_seconds")},"chars":{_noted("chars")}'
+    # Who broke an answer off that had begun well; at a socket it tells nothing.
+    ',"flags":"%RESPONSE_FLAGS%"'
 )
 # Of a request that is no socket, or that no version made one, there is nothing more to tell.
 _NO_SOCKET = ',"close_code":null,"closed_by":null,"first_message_ms":null,"frames_up":null,"frames_down":null'

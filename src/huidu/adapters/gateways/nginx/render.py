@@ -115,7 +115,7 @@ map $status $huidu_status {{ default $status; 000 499; 009 499; }}
 map $huidu_log $huidu_unchosen {{ default ""; "" 1; }}
 log_format huidu escape=none
     '$huidu_log"status":$huidu_status,"ms":${{request_time}}e3,"service_ms":$huidu_service_ms,'
-    '"bytes_down":$body_bytes_sent,"audio_seconds":$huidu_audio_seconds,"chars":$huidu_chars,'
+    '"bytes_down":$body_bytes_sent,"audio_seconds":$huidu_audio_seconds,"chars":$huidu_chars,"flags":null,'
     # What happens on a socket after its upgrade is nothing that nginx sees.
     '"close_code":null,"closed_by":null,"first_message_ms":null,"frames_up":null,"frames_down":null}}';
 log_format huidu_refused escape=json '{{"time":$msec,"status":"$status","request_bytes":$request_length}}';

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Any
 
 from huidu.control.controller import Controller
-from huidu.control.decide import View
 from huidu.core.alarms import Alarm
 from huidu.core.evidence import Sums, VersionSums
 from huidu.core.floors import missing

@@ -107,8 +107,9 @@ class Observation(NamedTuple):
     def failure(self, hang_seconds: float) -> str | None:
         """Why this is a failure of the version chosen, in a word; None where it is none.
 
-        It fell back, or was answered with 500 and more, or the answer broke off, or its client gave up after waiting longer than is called a
-        hang, or its answer began later than that: alike on both versions, whether or not another stands in.
+        It fell back, or was answered with 500 and more, or its answer broke off, or its client gave up after waiting
+        longer than is called a hang, or its answer began later than that: alike on both versions, whether or not
+        another stands in.
         """
         if self.fell_back:
             return "fell_back"

@@ -433,24 +433,26 @@ def test_an_answer_that_breaks_off_is_the_versions_failure_and_leaving_in_the_mi
     """Envoy says who ended it; nginx does not, and its line tells of an answer like any other."""
     gate.swap(gate.serving(10_000))
     broken = "broken" if gate.engine == "envoy" else None
-    for behaviour, leaves, failure in (
-        (Behaviour(reset="in answer"), False, broken),
-        (Behaviour(pause_seconds=1.0), True, None),
-        (Behaviour(), False, None),
-    ):
-        gate.candidate.behaviour = behaviour
-        before = len(_recognitions(gate))
-        client = RawClient(gate.port)
-        client.send([request_bytes(method="POST", body=b"x" * 10)])
-        if leaves:
-            assert client.socket.recv(100)
-        else:
-            with suppress(ConnectionError):
-                client.receive()
-        client.close()
-        (line,) = until(lambda before=before: _recognitions(gate)[before:])
-        (seen,), _ = parsed(json.dumps(line).encode())
-        assert (seen.status, seen.failure(30.0)) == (200, failure)
+    assert _ended(gate, Behaviour(reset="in answer"), leaves=False) == (200, broken)
+    assert _ended(gate, Behaviour(pause_seconds=1.0), leaves=True) == (200, None)
+    assert _ended(gate, Behaviour(), leaves=False) == (200, None)
+
+
+def _ended(gate: Front, behaviour: Behaviour, leaves: bool) -> tuple[int, str | None]:
+    """The status and the failure that the log tells of one recognition."""
+    gate.candidate.behaviour = behaviour
+    before = len(_recognitions(gate))
+    client = RawClient(gate.port)
+    client.send([request_bytes(method="POST", body=b"x" * 10)])
+    if leaves:
+        assert client.socket.recv(100)
+    else:
+        with suppress(ConnectionError):
+            client.receive()
+    client.close()
+    (line,) = until(lambda: _recognitions(gate)[before:])
+    (seen,), _ = parsed(json.dumps(line).encode())
+    return seen.status, seen.failure(30.0)
 
 
 def _recognitions(gate: Front) -> list[dict[str, Any]]:

@@ -104,6 +104,8 @@ def _gateway(settings: Settings) -> Iterator[Finding]:
         return
     found, fix = nginx_findings()
     yield Finding("nginx", not fix, found, fix)
+    broken = "not_measured: answers that a version breaks off after they began (nginx does not say who ended them)"
+    yield Finding("answers", True, broken)
     foreign = [version.name for version in settings.versions.values() if version.urls]
     if foreign:
         unseen = f"sockets of {', '.join(foreign)}: bytes and seconds only; close codes and messages are not_measured"

@@ -284,7 +284,7 @@ def status_text(found: dict[str, Any]) -> str:
         reach = f", {version['reach']}" if version.get("reach") else ""
         lines.append(f"runs       {name} at {version['address']}: {version['state']}{memory}{reach}")
         if version.get("not_measured"):
-            lines.append(f"unseen     {name}: not_measured on its sockets: {', '.join(version['not_measured'])}")
+            lines.append(f"unseen     {name}: not_measured behind this gateway: {', '.join(version['not_measured'])}")
     lines += [f"differs    {text}" for text in found["differences"]]
     lines.append(f"control    {found['control']}")
     return "\n".join(lines)

@@ -120,7 +120,7 @@ def decide(view: View, found: Gathered) -> tuple[View, Record]:
     if release is None:
         late = _late_rows(view.fleet, found, seen)
         return replace(view, alarms=found.alarms), Record(late=late, checkpoint=found.checkpoint)
-    release = aged(release, found.step_seconds)
+    release = aged(release, found.step_seconds, idle=release.serving and _closed(found))
     view, rows = _gain(replace(view, fleet=replace(view.fleet, release=release)), release, found, seen)
     view = _probed(view, found)
     view, alarmed = _alarmed(view, release, found)
@@ -130,6 +130,14 @@ def decide(view: View, found: Gathered) -> tuple[View, Record]:
     after = moved.fleet.release or _ended(release, outcome, found.now)
     record = Record(after, moved.watch, outcome, happenings=happenings, evidence=rows, checkpoint=found.checkpoint)
     return moved, replace(record, late=_late_rows(view.fleet, found, seen))
+
+
+def _closed(found: Gathered) -> bool:
+    """Whether the audience's windows are closed now: a night without users makes no stage older."""
+    routes = found.routes
+    if routes is None or not routes.audience.windows:
+        return False
+    return not any(start <= found.now < end for start, end in routes.open)
 
 
 def _adopt(view: View, found: Gathered, seen: tuple[Sample, ...]) -> tuple[View, Record]:

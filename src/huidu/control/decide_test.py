@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from huidu.control.decide import ADMISSION_SECONDS, INCLUDED_FAILED, METHOD, Gathered, View, decide, remembered
 from huidu.control.replay import replay
 from huidu.core.alarms import Alarm, AlarmKind
+from huidu.core.audience import Audience
 from huidu.core.evidence import Kind, Row, golden_row
 from huidu.core.faces import RequestKind
 from huidu.core.observation import Observation
@@ -31,6 +32,7 @@ from huidu.core.release import Event, Fleet, Phase, Release, advance, begin, set
 from huidu.core.routes import Routes, Upstream
 from huidu.core.safety import Heard, Probe
 from huidu.core.sockets import SocketReport
+from huidu.core.window import Window
 from huidu.ports import Process, Recognition
 
 SHARES = Plan((Share(2000, 8.0), Share(10_000, 8.0)))
@@ -1061,3 +1063,12 @@ def test_evidence_does_not_depend_on_which_control_read_it_nor_when() -> None:
         kept.append(rows)
     assert kept[0] == kept[1]
     assert len({(row.kind, row.key) for row in kept[0]}) == len(kept[0])
+
+
+def test_a_night_outside_the_window_makes_no_stage_older() -> None:
+    window = Window(tuple(range(7)), 9 * 60, 18 * 60, "UTC")
+    routes = Routes(1, "v1", (Upstream("v1", ("h:1",)),), audience=Audience(windows=(window,)), open=((100, 200),))
+    at = view(SHARES, Event.ADMITTED)
+    for now in (150.0, 250.0, 10_000.0):
+        at, _ = tick(at, now, routes=routes, step_seconds=3.0)
+    assert (running(at).elapsed_seconds, running(at).watched_seconds) == (3.0, 9.0)

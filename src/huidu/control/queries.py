@@ -153,11 +153,12 @@ def _versions(controller: Controller) -> dict[str, Any]:
 
 
 def _unseen(controller: Controller, version: str) -> list[str]:
-    """What of a version's sockets nobody sees: its instance does not tell, and the gateway cannot."""
+    """What of a version's answers and sockets nobody sees: its instance does not tell, and the gateway cannot."""
     config = controller.config
-    if version in config.managed or config.sees_messages:
+    if config.sees_messages:
         return []
-    return ["close_code", "first_message_ms", "frames_up", "frames_down"]
+    sockets = [] if version in config.managed else ["close_code", "first_message_ms", "frames_up", "frames_down"]
+    return ["broken_answers", *sockets]
 
 
 def _differences(configured: str, stable: str) -> list[str]:

@@ -90,7 +90,7 @@ class Observation(NamedTuple):
     @property
     def left(self) -> bool:
         """Whether the client went away, or sent what no version was asked about: nobody's failure by itself."""
-        if self.status == 499 and self.service_ms is not None:
+        if self.status in CLIENT_LEFT and self.service_ms is not None:
             # A version may answer so, too; of who leaves before an answer there is no time to its first byte.
             return False
         return self.status in CLIENT_LEFT or (self.attempts == 0 and 400 <= self.status < 500)
@@ -107,7 +107,7 @@ class Observation(NamedTuple):
     def failure(self, hang_seconds: float) -> str | None:
         """Why this is a failure of the version chosen, in a word; None where it is none.
 
-        It fell back, or was answered with 500 and more, or the answer broke off, or its client gave up after waiting
+        It fell back, or was answered with 500 and more, or its answer broke off, or its client gave up after waiting
         longer than is called a hang, or its answer began later than that: alike on both versions, whether or not
         another stands in.
         """

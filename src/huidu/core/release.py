@@ -82,7 +82,7 @@ class Override:
 class Release:
     """One attempt to replace `stable` by `candidate`. `stage_index` is -1 in admission.
 
-    `watched_seconds` is how long control has watched this stage, and `held_seconds` how much of that it was held:
+    `watched_seconds` is how long control has watched this stage, and `held_seconds` how much of that it stood still:
     sums of steps between ticks on a monotonic clock, so that neither a wall clock that jumps nor the absence of
     control makes a stage older. `salt` draws the users; releases from before salts were random have none.
     `generation` was in force at the gateway when the release began: its own requests bear a later one.
@@ -167,13 +167,13 @@ def begin(
     )
 
 
-def aged(release: Release, step_seconds: float) -> Release:
-    """The release after control has watched it for so much longer."""
-    held = step_seconds if release.held is not None else 0.0
+def aged(release: Release, step_seconds: float, idle: bool = False) -> Release:
+    """The release after control has watched it for so much longer; `idle` while its users cannot meet the candidate."""
+    waits = release.held is not None or idle
     return replace(
         release,
         watched_seconds=release.watched_seconds + step_seconds,
-        held_seconds=release.held_seconds + held,
+        held_seconds=release.held_seconds + (step_seconds if waits else 0.0),
     )
 
 

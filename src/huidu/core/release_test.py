@@ -82,6 +82,11 @@ def test_a_stage_grows_older_only_while_it_is_watched() -> None:
     assert aged(aged(release, 0.5), 7.0).elapsed_seconds == 7.5
 
 
+def test_time_in_which_users_cannot_meet_the_candidate_does_not_count() -> None:
+    release = aged(aged(in_phase(Phase.SHARE), 10.0), 3600.0, idle=True)
+    assert (release.elapsed_seconds, release.watched_seconds) == (10.0, 3610.0)
+
+
 def test_time_that_a_release_was_held_does_not_count() -> None:
     release = aged(in_phase(Phase.SHARE), 10.0)
     held = aged(advance(release, Event.PAUSE_ASKED, 110.0), 90.0)

@@ -97,12 +97,11 @@ class GatewayLogFiles:
                 block = _whole_lines(file, offset, left)
                 whole, wrong = parsed(block)
                 found += whole
-                # Lines of somebody else's must not stand for those that are missing.
-                lines, garbled = lines + len(whole), garbled + wrong
+                lines, garbled = lines + block.count(b"\n"), garbled + wrong
                 files[head] = offset + len(block)
                 left -= len(block)
-        if garbled > 1 and garbled * _GARBLED_PART > lines + garbled:
-            trouble = f"{garbled} of {lines + garbled} lines of the gateway's log are not understood"
+        if garbled > 1 and garbled * _GARBLED_PART > lines:
+            trouble = f"{garbled} of {lines} lines of the gateway's log are not understood"
         read = {"files": files, "read": known.read + _READ_BYTES - left, "lines": known.lines + lines}
         return LogRead(found, read, trouble)
 

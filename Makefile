@@ -24,7 +24,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev check
 ifeq ($(strip $(PYTEST)),)
-	$(RUN) -m "not deep" -n 2 src tools $(BESIDE)
+	$(RUN) -m "not deep" -n 2 --dist worksteal src tools $(BESIDE)
 	$(RUN) -m "not deep" tests $(BESIDE:%=--ignore=%)
 else
 	$(RUN) $(PYTEST)
@@ -36,11 +36,11 @@ test-deep: $(VENV)/.installed-dev
 
 # The unit tests and nginx's, 400 days ahead: nothing may rest on today.
 test-ahead: $(VENV)/.installed-dev
-	$(AHEAD) $(RUN) -m "not deep" -n 2 src tools --ignore=$(NEEDS_ENVOY)
+	$(AHEAD) $(RUN) -m "not deep" -n 2 --dist worksteal src tools --ignore=$(NEEDS_ENVOY)
 
 # The unit tests where none of these programs is installed.
 test-bare: $(VENV)/.installed-dev
-	HUIDU_TEST_WITHOUT=nginx,sctk,chromium,ffmpeg $(RUN) -m "not deep" -n 2 src tools
+	HUIDU_TEST_WITHOUT=nginx,sctk,chromium,ffmpeg $(RUN) -m "not deep" -n 2 --dist worksteal src tools
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check src tests tools

@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# Suites that run beside each other, on two cores; the others run whole installations, and keep the machine.
+# Suites that run beside each other, on two cores, test by test; those of whole installations do so file by file, for
+# they mostly wait. The demo keeps the machine: its verdicts rest on how fast models answer.
 BESIDE := tests/contract tests/oracle tests/imports_test.py tests/e2e/report_test.py tests/e2e/eval_test.py
+ALONE := tests/e2e/demo_test.py
 
 # Draws the order of the tests and what hypothesis tries; printed, and given again as make test SEED=1234.
 ifndef SEED
@@ -25,7 +27,8 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev check
 ifeq ($(strip $(PYTEST)),)
 	$(RUN) -m "not deep" -n 2 --dist worksteal src tools $(BESIDE)
-	$(RUN) -m "not deep" tests $(BESIDE:%=--ignore=%)
+	$(RUN) -m "not deep" -n 2 --dist loadfile tests $(BESIDE:%=--ignore=%) $(ALONE:%=--ignore=%)
+	$(RUN) -m "not deep" $(ALONE)
 else
 	$(RUN) $(PYTEST)
 endif

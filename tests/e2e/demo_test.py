@@ -91,7 +91,7 @@ def test_every_request_is_in_the_history_once_as_answered_by_the_version_that_se
     answered = {row["request_id"]: row["version"] for row in history if row["answered"]}
     assert {line["request_id"]: line["served_by"] for line in lines} == answered
     assert not [row for row in history if row["purpose"] != "live" and row["answered"]]
-    assert {row["purpose"] for row in history} == {"live", "golden", "warming"}
+    assert {row["purpose"] for row in history} == {"live", "golden", "warming", "probe"}
 
 
 def test_the_roll_back_was_as_fast_as_it_says(story: dict[str, Any], lines: list[dict[str, Any]]) -> None:

@@ -274,3 +274,16 @@ requests = st.builds(
     st.lists(_bearers.map(lambda value: ("Authorization", value)), max_size=1),
     st.lists(st.one_of(_others, _others, _forged), max_size=3),
 )
+
+# Whatever is drawn at random: a policy for each rule, and users who meet it.
+USERS = [Sent((("Cookie", f"huidu_uid=user-{number}"),)) for number in range(64)]
+_EVERYBODY = (CookieRule("huidu_uid"),)
+EVERY_RULE = (
+    Drawn(Audience(), None, 0, None, ()),
+    Drawn(Audience(exclude=_EVERYBODY), 7, 5000, None, ()),
+    Drawn(Audience(include=_EVERYBODY), 7, 5000, None, ()),
+    Drawn(Audience(windows=ALWAYS), 7, 5000, None, ()),
+    Drawn(Audience(), 7, 5000, -30, ()),
+    Drawn(Audience(volunteers_only=True), 7, 5000, None, ()),
+    Drawn(Audience(), 7, 5000, 3600, ()),
+)

@@ -836,7 +836,8 @@ def _left(front: Front, sent: bytes) -> None:
 
 
 def _next_line(front: Front, do: Callable[[], object]) -> dict[str, Any]:
-    before = len(front.lines())
+    before = _written(front).lines
+    until(lambda: len(front.lines()) == before)
     do()
     until(lambda: len(front.lines()) > before)
     (line,) = front.lines()[before:]

@@ -138,6 +138,7 @@ def instance_app(
     version: Version, data: Path, limits: "Limits", on_failure: Callable[[HuiduError], None] = lambda _: None
 ) -> "FastAPI":
     """The recognition service of one version. `on_failure` hears when its model cannot be loaded after all."""
+    from huidu.adapters.spool.folder import SpoolFolder
     from huidu.recognition.app import create_app
     from huidu.recognition.transcribe import Service
 
@@ -152,6 +153,7 @@ def instance_app(
         limits=limits,
         hotwords=tuple(words),
         on_failure=on_failure,
+        spools=SpoolFolder(Places(data).spool, version.name),
     )
     return create_app(service, history, info, limits, sockets=make_sockets(data))
 

@@ -325,7 +325,7 @@ def test_a_store_that_refuses_or_hangs_disturbs_no_stream(caplog: pytest.LogCapt
                 assert finals(served, SPOKEN) == whole
         assert httpx.get(f"http://127.0.0.1:{served.port}/readyz").status_code == 200
         gate.set()
-    assert caplog.text.count("reports of sockets are lost") == 1
+    assert caplog.text.count("does not take reports of sockets") == 1
     assert "no such table" in caplog.text
 
 

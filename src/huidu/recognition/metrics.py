@@ -12,7 +12,10 @@ _AUDIO_BUCKETS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 
 
 class Metrics:
-    """Safe to count on from any thread. `queue_depth` tells how many requests wait or are decoded now, `spool` what waits for the history."""
+    """Safe to count on from any thread.
+
+    `queue_depth` tells how many requests wait or are decoded now, `spool` what waits for the history.
+    """
 
     def __init__(self, version: str, queue_depth: Callable[[], int], spool: Callable[[], SpoolState]) -> None:
         self._registry = CollectorRegistry()

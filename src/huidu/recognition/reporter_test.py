@@ -10,7 +10,8 @@ from huidu.core.sockets import SocketReport
 from huidu.core.sockets_test import REPORT
 from huidu.recognition import reporter as module
 from huidu.recognition.reporter import Reporter
-from huidu.recognition.stream_test import ListSockets, until
+from huidu.recognition.app_test import until
+from huidu.recognition.stream_test import ListSockets
 
 
 def test_reports_of_a_week_are_kept_from_one_start_to_the_next() -> None:

@@ -18,6 +18,7 @@ from huidu.core.errors import UnavailableError
 from huidu.core.sockets import SocketReport, bad_close
 from huidu.recognition.meter_test import speech
 from huidu.recognition.stream import StreamLimits
+from huidu.recognition.app_test import until
 from huidu.recognition.stream_test import (
     RATE_HZ,
     SILENCE,
@@ -30,7 +31,6 @@ from huidu.recognition.stream_test import (
     message,
     serving,
     to_the_end,
-    until,
 )
 from huidu.recognition.transcribe import Limits
 from huidu.recognition.utterances_test import noise

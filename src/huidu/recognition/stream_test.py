@@ -3,7 +3,6 @@ import hashlib
 import json
 import logging
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -166,7 +166,7 @@ def lay_out(path: Path, version: str, size: int) -> SpoolFile:
         head = Head(version)
         os.pwrite(file, encode_head(head), 0)
         os.fsync(file)
-        os.rename(aside, path)
+        aside.rename(path)
         _sync_folder(path.parent)
         return SpoolFile(path, file, size, head)
     except BaseException:

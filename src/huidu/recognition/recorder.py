@@ -52,12 +52,12 @@ class Recorded:
 
 
 @dataclass(slots=True, eq=False)
-class _Job:
-    """A row on its way. Whoever sets `settled`, under the lock, answers."""
+class Submitted:
+    """A row on its way since a monotonic time. Whoever sets `settled`, under the lock, answers."""
 
     row: Recognition
     since: float
-    future: "Future[Recorded]"
+    future: Future[Recorded]
     settled: bool = False
 
 
@@ -72,9 +72,9 @@ class Recorder:
         self._clock = clock
         self._spool: Spool | None = None
         self._lost = 0
-        self._new: deque[_Job] = deque()
-        self._flight: list[_Job] = []
-        self._late: list[_Job] = []
+        self._new: deque[Submitted] = deque()
+        self._flight: list[Submitted] = []
+        self._late: list[Submitted] = []
         self._is_down = False
         self._is_spooling = False
         self._is_watching = False
@@ -105,9 +105,10 @@ class Recorder:
                 for thread in self._threads:
                     thread.start()
 
-    def submit(self, row: Recognition) -> "Future[Recorded]":
-        """Takes a row; returns at once. The future never raises and cannot be cancelled."""
-        job = _Job(row, self._clock(), Future())
+    def submit(self, row: Recognition) -> Submitted:
+        """Takes a row; returns at once. What comes of it is told by `recorded`."""
+        job = Submitted(row, self._clock(), Future())
+        # Who waits for it may leave: then it is recorded all the same.
         job.future.set_running_or_notify_cancel()
         if not self._threads:
             self.start()
@@ -117,19 +118,19 @@ class Recorder:
                 self._take(job)
         if is_ending:
             self._record_last(job)
-        return job.future
+        return job
 
     def record(self, row: Recognition) -> Recorded:
         """As `submit`, and waits for it, for about a second at most."""
         try:
-            return self.submit(row).result(_GIVE_UP_S)
+            return self.submit(row).future.result(_GIVE_UP_S)
         except TimeoutError:
             return Recorded(row, Kept.NO)
 
-    async def recorded(self, row: Recognition, future: "Future[Recorded]") -> Recorded:
-        """What came of a row that was submitted; for about a second at most."""
-        done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=_GIVE_UP_S)
-        return done.pop().result() if done else Recorded(row, Kept.NO)
+    async def recorded(self, job: Submitted) -> Recorded:
+        """What came of a row, waited for about a second at most."""
+        done, _ = await asyncio.wait([asyncio.wrap_future(job.future)], timeout=_GIVE_UP_S)
+        return done.pop().result() if done else Recorded(job.row, Kept.NO)
 
     def state(self) -> SpoolState:
         """How much waits here, and how much was lost."""
@@ -151,7 +152,7 @@ class Recorder:
     def _is_busy(self) -> bool:
         return bool(self._new or self._flight or self._late or self._is_spooling)
 
-    def _take(self, job: _Job) -> None:
+    def _take(self, job: Submitted) -> None:
         if self._is_down:
             self._late.append(job)
             self._for_spooler.notify()
@@ -162,7 +163,7 @@ class Recorder:
         if not self._is_watching:
             self._for_spooler.notify()
 
-    def _record_last(self, job: _Job) -> None:
+    def _record_last(self, job: Submitted) -> None:
         """A row that comes when the threads have ended, of a recognition that outlived its service."""
         try:
             row_id = self._history.add_all([job.row])[0]
@@ -199,7 +200,7 @@ class Recorder:
         due_at = self._retry_at if self._is_down else self._look_at
         return due_at - self._clock()
 
-    def _store(self, jobs: Sequence[_Job]) -> None:
+    def _store(self, jobs: Sequence[Submitted]) -> None:
         try:
             ids = self._history.add_all([job.row for job in jobs])
         except UnavailableError as error:
@@ -216,7 +217,7 @@ class Recorder:
             for job, row_id in zip(jobs, ids, strict=True):
                 self._settle(job, Recorded(replace(job.row, id=row_id), Kept.YES))
 
-    def _refused(self, job: _Job, error: Exception) -> None:
+    def _refused(self, job: Submitted, error: Exception) -> None:
         """Something is wrong with this row; the others are no worse for it."""
         for _ in range(_TRIES - 1):
             try:
@@ -340,7 +341,7 @@ class Recorder:
         self._is_watching = now - self._active_at < 1.0
         return _TICK_S if self._is_watching else None
 
-    def _overdue(self) -> list[_Job]:
+    def _overdue(self) -> list[Submitted]:
         """What the writer will not store in time; from the first such row on all go this way."""
         limit = self._clock() - (0.0 if self._has_ended else _WAIT_S)
         waiting = [job for job in (*self._flight, *self._new) if not job.settled]
@@ -355,7 +356,7 @@ class Recorder:
             job.settled = True
         return jobs
 
-    def _spool_them(self, jobs: list[_Job]) -> None:
+    def _spool_them(self, jobs: list[Submitted]) -> None:
         """Answers jobs that are settled for this purpose."""
         taken = self._spool.append([job.row for job in jobs]) if self._spool is not None else 0
         if taken < len(jobs):
@@ -369,7 +370,7 @@ class Recorder:
         else:
             self._lost += rows
 
-    def _settle(self, job: _Job, recorded: Recorded) -> None:
+    def _settle(self, job: Submitted, recorded: Recorded) -> None:
         with self._lock:
             mine, job.settled = not job.settled, True
         if mine:

@@ -131,7 +131,11 @@ def test_a_full_spool_is_said_and_its_rows_arrive(tmp_path: Path) -> None:
 
 def test_a_history_that_hangs_delays_nobody(tmp_path: Path) -> None:
     gate, history = threading.Event(), LateHistory()
-    history.refuse = lambda row: gate.wait(30) and None
+
+    def hang(_: Recognition) -> None:
+        gate.wait(30)
+
+    history.refuse = hang
     with recording(history, tmp_path) as recorder:
         began = time.monotonic()
         with ThreadPoolExecutor(50) as pool:

@@ -9,8 +9,8 @@ from huidu.core.errors import UnavailableError
 from huidu.core.sockets import SocketReport
 from huidu.core.sockets_test import REPORT
 from huidu.recognition import reporter as module
-from huidu.recognition.reporter import Reporter
 from huidu.recognition.app_test import until
+from huidu.recognition.reporter import Reporter
 from huidu.recognition.stream_test import ListSockets
 
 

@@ -16,9 +16,9 @@ from websockets.sync.client import ClientConnection
 
 from huidu.core.errors import UnavailableError
 from huidu.core.sockets import SocketReport, bad_close
+from huidu.recognition.app_test import until
 from huidu.recognition.meter_test import speech
 from huidu.recognition.stream import StreamLimits
-from huidu.recognition.app_test import until
 from huidu.recognition.stream_test import (
     RATE_HZ,
     SILENCE,

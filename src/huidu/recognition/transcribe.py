@@ -16,13 +16,11 @@ from huidu.core.errors import HuiduError, UnavailableError
 from huidu.ports import Audio, AudioReader, Engine, History, Recognition, Spools
 from huidu.recognition.metrics import Metrics
 from huidu.recognition.origin import Origin
-from huidu.recognition.recorder import Recorded, Recorder
+from huidu.recognition.recorder import Recorded, Recorder, Submitted
 from huidu.recognition.warm import clips
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
-# A row that was handed to the recorder, and what comes of it.
-_OnItsWay = tuple[Recognition, "Future[Recorded]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +147,7 @@ class Service:
         Raises `InvalidError` for audio that is none, `UnavailableError` when it cannot be done now, `GoneError`.
         """
         self.admit()
-        row, recorded = await self._queued(self._recognise, asked, origin, self._clock(), gone)
-        return await self.recorder.recorded(row, recorded)
+        return await self.recorder.recorded(await self._queued(self._recognise, asked, origin, self._clock(), gone))
 
     def is_late(self, turn: Turn | None) -> bool:
         """Whether the engine hangs for whoever has this turn, or has none yet.
@@ -180,7 +177,7 @@ class Service:
 
     async def record(self, row: Recognition) -> Recorded:
         """Records the row of a stream."""
-        return await self.recorder.recorded(row, self.recorder.submit(row))
+        return await self.recorder.recorded(self.recorder.submit(row))
 
     def _is_late(self, turn: Turn, now: float) -> bool:
         return turn.began is not None and now - turn.began > turn.audio_seconds + self._limits.patience_seconds
@@ -223,7 +220,7 @@ class Service:
             self._failure = error
             self._on_failure(error)
 
-    def _recognise(self, asked: Asked, origin: Origin, created: float, gone: threading.Event) -> _OnItsWay:
+    def _recognise(self, asked: Asked, origin: Origin, created: float, gone: threading.Event) -> Submitted:
         assert self._engine is not None
         row = self._row(origin, created, asked.filename, _digest(asked.file))
         row = replace(
@@ -252,7 +249,7 @@ class Service:
 
     def _decode(
         self, engine: Engine, audio: Audio, row: Recognition, hotwords: tuple[str, ...], gone: threading.Event
-    ) -> _OnItsWay:
+    ) -> Submitted:
         started = time.perf_counter()
         try:
             with self._its_turn(Turn(audio.seconds)):
@@ -268,7 +265,7 @@ class Service:
             row, raw_text=text, audio_seconds=audio.seconds, decode_ms=took_s * 1000, answered=answered, status="done"
         )
         # Whoever waits for the answer waits for this, and not the thread that could decode the next audio.
-        return done, self.recorder.submit(done)
+        return self.recorder.submit(done)
 
     def _record_failure(self, row: Recognition, error: Exception) -> None:
         self.metrics.failed(type(error).__name__)

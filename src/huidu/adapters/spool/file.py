@@ -35,8 +35,8 @@ class SpoolFile:
 
     def __init__(self, path: Path, file: int, size: int, head: Head, slots: Sequence[Slot] = ()) -> None:
         self.path = path
+        self.size = size
         self._file = file
-        self._size = size
         self._head = head
         # Where the rows stand that wait; what they hold is on the disk.
         self._slots = deque(replace(slot, payload=b"") for slot in slots)
@@ -47,9 +47,6 @@ class SpoolFile:
     @property
     def version(self) -> str:
         return self._head.version
-
-    def has_size(self, size: int) -> bool:
-        return self._size == size
 
     def append(self, rows: Sequence[Recognition]) -> int:
         try:
@@ -104,7 +101,7 @@ class SpoolFile:
 
     def state(self) -> SpoolState:
         with self._lock:
-            return SpoolState(len(self._slots), self._waiting_bytes, self._size - HEAD_BYTES, self._head.lost_rows)
+            return SpoolState(len(self._slots), self._waiting_bytes, self.size - HEAD_BYTES, self._head.lost_rows)
 
     def close(self, remove: bool) -> None:
         """Gives the file out of hand; what waits in it is for whoever comes next."""
@@ -135,10 +132,10 @@ class SpoolFile:
         after = self._next_offset
         oldest = self._slots[0].offset if self._slots else None
         if oldest is None:
-            return HEAD_BYTES if HEAD_BYTES + size <= self._size else None
+            return HEAD_BYTES if HEAD_BYTES + size <= self.size else None
         if after <= oldest:
             return after if after + size <= oldest else None
-        if after + size <= self._size:
+        if after + size <= self.size:
             return after
         return HEAD_BYTES if HEAD_BYTES + size <= oldest else None
 
@@ -156,7 +153,6 @@ class SpoolFile:
 
 def lay_out(path: Path, version: str, size: int) -> SpoolFile:
     """A new spool, with all its room taken on the disk. Raises `OSError` where there is none."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Under its own name only when it is whole and locked: others take a spool without a lock for one that was left.
     aside = path.with_suffix(HALF_SUFFIX)
     file = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

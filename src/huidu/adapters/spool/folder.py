@@ -16,6 +16,9 @@ from huidu.ports import Spool
 _log = logging.getLogger(__name__)
 
 SIZE_BYTES = 16 << 20
+# On a small disk a spool takes a part of what is free, and no less than this.
+_LEAST_BYTES = 256 << 10
+_PART = 4
 _SUFFIX = ".spool"
 # A head that is just being written is whole a moment later.
 _READS = 3
@@ -36,7 +39,7 @@ class SpoolFolder:
     def own(self) -> Spool | None:
         with self._lock:
             if self._own is None and self._version is not None:
-                self._own = self._left_by(self._version) or self._laid_out(self._version)
+                self._own = self._found_or_made(self._version)
             return self._own
 
     def left(self) -> Spool | None:
@@ -61,6 +64,26 @@ class SpoolFolder:
                 self._own.close(remove=False)
             self._held, self._own = [], None
 
+    def _found_or_made(self, version: str) -> SpoolFile | None:
+        """What this version left, which needs no new room on a full disk; a new one where that is too small."""
+        left, size = self._left_by(version), self._wanted_bytes()
+        if left is not None and left.size >= size:
+            return left
+        made = self._laid_out(version, size)
+        if made is None:
+            return left
+        if left is not None:
+            left.close(remove=not left.state().waiting_rows)
+        return made
+
+    def _wanted_bytes(self) -> int:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = os.statvfs(self._folder)
+        except OSError:
+            return self._size  # laying it out will tell
+        return min(self._size, max(_LEAST_BYTES, found.f_bavail * found.f_frsize // _PART))
+
     def _left_by(self, version: str | None) -> SpoolFile | None:
         for path in self._paths():
             try:
@@ -70,16 +93,16 @@ class SpoolFolder:
             except ForeignError as error:
                 self._say(path.name, f"{path} is left as it is: {error}")
                 continue
-            if version is None or (spool.version == version and spool.has_size(self._size)):
+            if version in (None, spool.version):
                 return spool
             spool.close(remove=False)
         return None
 
-    def _laid_out(self, version: str) -> SpoolFile | None:
+    def _laid_out(self, version: str, size: int) -> SpoolFile | None:
         path = self._folder / f"{version}-{secrets.token_hex(4)}{_SUFFIX}"
         try:
             _clear_halves(self._folder)
-            spool = lay_out(path, version, self._size)
+            spool = lay_out(path, version, size)
         except OSError as error:
             why = f"recognitions that the history cannot take will be lost: no spool in {self._folder}"
             self._say("", f"{why} ({error.strerror})")

@@ -36,7 +36,7 @@ def everything(spool: Spool) -> list[Recognition]:
 def test_a_spool_is_laid_out_in_advance_for_its_owner_alone(tmp_path: Path) -> None:
     spools, spool = opened(tmp_path / "spool", size=SIZE_BYTES)
     found = only(tmp_path / "spool").stat()
-    assert (found.st_size, found.st_blocks * 512) == (SIZE_BYTES, pytest.approx(SIZE_BYTES, rel=0.01))
+    assert found.st_size == SIZE_BYTES <= found.st_blocks * 512
     assert stat.S_IMODE(found.st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "spool").stat().st_mode) == 0o700
     assert spool.state().capacity_bytes == SIZE_BYTES - HEAD_BYTES

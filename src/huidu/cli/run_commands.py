@@ -185,9 +185,12 @@ def _control(settings: Settings, places: Places, listener: socket.socket) -> Non
     write_aside(places.control_file, json.dumps({"url": f"http://{settings.control.listen}", "pid": os.getpid()}))
     _on_hangup(file)
     loop = Loop(tick, _TICK_SECONDS, end)
+    left = wire.replay_left(settings.data)
+    left.start()
     loop.start()
     server.run(sockets=[listener])
     loop.stop()
+    left.stop()
     if taken_over:
         raise taken_over[0]
 

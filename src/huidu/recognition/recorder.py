@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 _WAIT_S = 0.15
 _TICK_S = 0.05
 # A disk that hangs holds up the spool as well: then nobody knows whether the row is kept.
-_GIVE_UP_S = 1.0
+_GIVE_UP_S = 3.0
 _BATCH_ROWS = 100
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
@@ -85,7 +85,7 @@ class Recorder:
         self._left: Spool | None = None
         # Rows to be replayed one by one, and how often the first of them was refused.
         self._singly = self._tries = 0
-        self._is_told = False
+        self._is_told = self._was_slow = False
         self._threads: list[threading.Thread] = []
         self._is_stopping = self._has_ended = False
         self._lock = threading.Lock()
@@ -121,14 +121,14 @@ class Recorder:
         return job
 
     def record(self, row: Recognition) -> Recorded:
-        """As `submit`, and waits for it, for about a second at most."""
+        """As `submit`, and waits for it, for a few seconds at most."""
         try:
             return self.submit(row).future.result(_GIVE_UP_S)
         except TimeoutError:
             return Recorded(row, Kept.NO)
 
     async def recorded(self, job: Submitted) -> Recorded:
-        """What came of a row, waited for about a second at most."""
+        """What came of a row, waited for a few seconds at most."""
         done, _ = await asyncio.wait([asyncio.wrap_future(job.future)], timeout=_GIVE_UP_S)
         return done.pop().result() if done else Recorded(job.row, Kept.NO)
 
@@ -345,11 +345,14 @@ class Recorder:
         """What the writer will not store in time; from the first such row on all go this way."""
         limit = self._clock() - (0.0 if self._has_ended else _WAIT_S)
         waiting = [job for job in (*self._flight, *self._new) if not job.settled]
-        if any(job.since <= limit for job in waiting):
+        is_slow = any(job.since <= limit for job in waiting)
+        if is_slow and (self._was_slow or self._has_ended):
             self._tell("it is slow")
             self._is_down = True
             self._late += waiting
             self._new.clear()
+        # Only at the second look: where the whole process stood still, the writer has a moment to go on.
+        self._was_slow = is_slow
         jobs = [job for job in self._late if not job.settled]
         self._late = []
         for job in jobs:

@@ -30,6 +30,7 @@ _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 # How often what ended processes left is looked for.
 _LOOK_S = 60.0
+_LOOK_AGAIN_S = 5.0
 # A row that is refused for what it holds gets so many tries.
 _TRIES = 3
 _LAST_WORDS_S = 2.0
@@ -238,22 +239,24 @@ class Recorder:
         """One step: rows of the spool into the history, or of one that was left, or a look for such."""
         if self._spool is not None and self._waiting_rows():
             self._replay(self._spool)
-        elif self._left is not None:
-            if not self._replay(self._left) and self._spools is not None:
-                self._spools.close(self._left)
-                self._left = None
+        elif self._spools is None:
+            self._look_at = self._clock() + _LOOK_S
         elif not self._is_down:
-            self._look()
+            self._look(self._spools)
         self._comes_up()
 
-    def _look(self) -> None:
-        if self._spools is None:
+    def _look(self, spools: Spools) -> None:
+        """Replays a step of a spool that was left, if there is one."""
+        self._find_spool()
+        if self._left is None:
+            self._left = spools.left()
+        if self._left is None:
             self._look_at = self._clock() + _LOOK_S
-            return
-        if self._spool is None:
-            self._find_spool()
-        self._left = self._spools.left()
-        self._look_at = self._clock() + (0.0 if self._left is not None else _LOOK_S)
+        elif not self._replay(self._left) or self._is_down:
+            # Where the history does not take it, its version may start again and need it.
+            spools.close(self._left)
+            self._left = None
+            self._look_at = self._clock() + (_LOOK_AGAIN_S if self._is_down else 0.0)
 
     def _find_spool(self) -> None:
         self._spool = self._spools.own() if self._spools is not None else None

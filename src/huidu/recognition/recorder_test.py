@@ -13,6 +13,7 @@ import pytest
 from huidu.adapters.spool.folder import SpoolFolder
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.ports import History, Recognition
+from huidu.recognition import recorder as module
 from huidu.recognition.app_test import ListHistory, until
 from huidu.recognition.recorder import Kept, Recorder
 from huidu.wire import make_history
@@ -218,3 +219,18 @@ def test_many_requests_while_another_process_holds_the_lock_are_each_there_once(
     assert sorted(ids(stored)) == sorted(ids(rows))
     assert all(row.answered for row in stored)
     assert sorted(waits)[len(waits) // 2] < 0.8  # 0.25 s at most, on a machine that does nothing else
+
+
+def test_what_was_left_goes_back_where_the_history_does_not_take_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOOK_AGAIN_S", 0.05)
+    history = LateHistory()
+    history.refuse = locked
+    with recording(history, tmp_path, version="v1") as recorder:
+        recorder.record(ROW)
+    with recording(history, tmp_path, version="v2"):
+        time.sleep(0.2)
+        with recording(history, tmp_path, version="v1"):
+            history.refuse = lambda row: None
+            until(lambda: ids(history.rows) == ["r-1"])

@@ -50,7 +50,14 @@ class SpoolFile:
     def version(self) -> str:
         return self._head.version
 
+    @property
+    def is_removed(self) -> bool:
+        """Whether somebody has deleted the file: what it holds will not outlive this process."""
+        return os.fstat(self._file).st_nlink == 0
+
     def append(self, rows: Sequence[Recognition]) -> int:
+        if self.is_removed:
+            return 0
         try:
             with self._lock:
                 taken = self._write(rows)

@@ -122,14 +122,18 @@ class Recorder:
         return job
 
     def record(self, row: Recognition) -> Recorded:
-        """As `submit`, and waits for it, for a few seconds at most."""
+        """As `submit`, and waits for it."""
+        return self.wait(self.submit(row))
+
+    def wait(self, job: Submitted) -> Recorded:
+        """What came of a row, waited for a few seconds at most."""
         try:
-            return self.submit(row).future.result(_GIVE_UP_S)
+            return job.future.result(_GIVE_UP_S)
         except TimeoutError:
-            return Recorded(row, Kept.NO)
+            return Recorded(job.row, Kept.NO)
 
     async def recorded(self, job: Submitted) -> Recorded:
-        """What came of a row, waited for a few seconds at most."""
+        """As `wait`, for coroutines."""
         done, _ = await asyncio.wait([asyncio.wrap_future(job.future)], timeout=_GIVE_UP_S)
         return done.pop().result() if done else Recorded(job.row, Kept.NO)
 

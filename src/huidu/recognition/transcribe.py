@@ -210,7 +210,7 @@ class Service:
             for clip in clips():
                 origin = Origin(request_id=f"warming-{uuid.uuid4().hex}", purpose="warming")
                 row = self._row(origin, self._clock(), "warming", hashlib.sha256(clip.samples.tobytes()).hexdigest())
-                self._decode(engine, clip, row, self._hotwords, threading.Event())
+                self.recorder.wait(self._decode(engine, clip, row, self._hotwords, threading.Event()))
             self._engine = engine
             self.metrics.ready.set(1)
         except Exception as error:

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from huidu.core.places import Places
+from huidu.core.places import Places, make_sockets
 
 _POLL_SECONDS = 0.003
 _ANSWER_SECONDS = 1.0
@@ -61,9 +61,9 @@ class SwapFolder(ABC):
         """Tells the gateway to go on in a new log file; returns whether it heard."""
 
     def create(self) -> None:
-        for folder in (self.root, self.places.logs, self.places.sockets):
+        for folder in (self.root, self.places.logs):
             folder.mkdir(parents=True, exist_ok=True)
-        self.places.sockets.chmod(0o700)
+        make_sockets(self.places)
         write_aside(self.root / "engine", self.engine)
 
     @contextmanager
@@ -121,6 +121,10 @@ class SwapFolder(ABC):
             self.raise_fence()
             self.swap(found["document"], routes)
         return routes
+
+    def ask(self, method: str, target: str, body: str | None = None) -> str | None:
+        """What the gateway says on its own socket; None when it does not answer well."""
+        return ask_socket(self.places.asked_at(self.places.admin_socket), method, target, body)
 
     def await_generation(self, generation: int, wait_seconds: float) -> bool:
         """Whether the gateway reports this generation or a later one in time."""

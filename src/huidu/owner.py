@@ -4,7 +4,9 @@ Standard library only: an emergency command speaks to control with it. Whoever o
 read and command everything; another Unix user nothing.
 """
 
+import fcntl
 import hmac
+import logging
 import os
 import re
 import secrets
@@ -18,6 +20,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from huidu.core.places import Places
+
+_LOG = logging.getLogger(__name__)
 
 _OTHERS = 0o077
 _ROOT = 0
@@ -160,24 +164,29 @@ class Token:
 
     def make(self) -> None:
         """Makes one where there is none that counts. Raises `OSError` where that cannot be."""
-        path = self._places.token_file
         if self.read() is not None:
             return
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        aside = path.with_name(f".token.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        folder = self._places.run
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Of several that start together one makes it, and the others find it.
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self.read() is None:
+                self._write(secrets.token_urlsafe(32))
+        finally:
+            os.close(lock)
+
+    def _write(self, token: str) -> None:
+        """All of it or nothing, whenever the machine goes down."""
+        aside = self._places.token_file.with_name(f".token.{os.getpid()}")
+        try:
+            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(32) + "\n")
+                file.write(f"{token}\n")
                 file.flush()
                 os.fsync(file.fileno())
-            if path.exists():
-                # Half of one, or something else: it opens nothing.
-                aside.rename(path)
-            else:
-                # Whoever was faster has made the one that counts.
-                with suppress(FileExistsError):
-                    path.hardlink_to(aside)
+            aside.rename(self._places.token_file)
         finally:
             aside.unlink(missing_ok=True)
 
@@ -212,6 +221,16 @@ class Token:
             return None
         listening = listeners(port)
         return self.read() if listening and listening <= trusted(self._places) else None
+
+
+def make_token(places: Places) -> Token:
+    """The installation's token, made where there is none. Where that cannot be, no token opens anything."""
+    token = Token(places)
+    try:
+        token.make()
+    except OSError as error:
+        _LOG.warning("%s cannot be made (%s): what needs it is refused", places.token_file, error.strerror or error)
+    return token
 
 
 def _is_loopback(host: str) -> bool:

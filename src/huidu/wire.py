@@ -24,7 +24,7 @@ from huidu.core.errors import (
 )
 from huidu.core.places import Places
 from huidu.core.version import Version, fingerprint
-from huidu.owner import Token
+from huidu.owner import Token, make_token
 from huidu.ports import AudioReader, Engine, History, Runtime, Sockets
 from huidu.settings import Settings, load
 from huidu.settings_changes import Running, changes, lines
@@ -157,16 +157,6 @@ def instance_app(
     )
     token = make_token(Places(data.resolve()))
     return create_app(service, history, info, limits, sockets=make_sockets(data), opens=token.opens)
-
-
-def make_token(places: Places) -> Token:
-    """The installation's token, made where there is none. Where that cannot be, no token opens anything."""
-    token = Token(places)
-    try:
-        token.make()
-    except OSError as error:
-        _LOG.warning("%s cannot be made (%s): what needs it is refused", places.token_file, error.strerror or error)
-    return token
 
 
 def _model_files(version: Version) -> list[Path]:

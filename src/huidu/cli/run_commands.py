@@ -22,6 +22,7 @@ from huidu.cli.serve import DEFAULT_QUEUE_LIMIT, DEFAULT_WORKERS, close_to_other
 from huidu.control.alone import alone
 from huidu.core.errors import HuiduError, RefusedError, TakenOverError, UnavailableError
 from huidu.core.places import Places, make_sockets
+from huidu.owner import make_token
 from huidu.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -154,8 +155,10 @@ def control(config: ConfigOption = DEFAULT_CONFIG) -> None:
     settings = load(config)
     places = Places(settings.data)
     close_to_others(places)
-    with alone(places), listen(*settings.control.listen) as port, ExitStack() as ends:
+    with alone(places), ExitStack() as ends:
+        make_token(places)
         make_sockets(places)
+        port = ends.enter_context(listen(*settings.control.listen))
         door: socket.socket | None = None
         try:
             door = ends.enter_context(listening(places.control_socket))

@@ -14,11 +14,12 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from huidu.adapters.gateways.folder import SwapFolder, read_json
 from huidu.adapters.gateways.installed import installed_folder
+from huidu.cli.doors import ClosedError, bearer, door, elsewhere
 from huidu.core.places import Places
+from huidu.owner import Token
 
 COMMANDS = ("status", "rollback", "promote", "pause", "resume")
 
@@ -64,6 +65,13 @@ def main(arguments: list[str]) -> int:
     except NoAnswerError as error:
         print(f"huidu: control does not answer ({error}); accepted: start it, or `huidu rollback`", file=sys.stderr)
         return 1
+    except PermissionError as error:
+        where = error.filename or places.data
+        print(
+            f"huidu: {where} may not be used by this user; accepted: the owner of the data folder, or root",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
 
@@ -104,26 +112,25 @@ def data_folder(config: Path, environment: "os._Environ[str] | dict[str, str]") 
 
 def ask(places: Places, method: str, path: str, body: dict[str, Any] | None, seconds: float) -> dict[str, Any]:
     """Control's answer. Raises `NoAnswerError` and `SaidNoError`."""
-    found = read_json(places.control_file)
-    if found is None:
-        raise NoAnswerError(f"{places.control_file} does not exist")
-    url = urlsplit(found["url"])
-    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=seconds)
+    try:
+        way = door(places, read_json(places.control_file), seconds)
+    except ClosedError as error:
+        raise NoAnswerError(str(error)) from error
     headers = {"content-type": "application/json", "x-huidu-deadline": f"{time.time() + seconds:.3f}"}
     try:
-        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer = connection.getresponse()
+        way.connection.request(method, path, json.dumps(body) if body is not None else None, headers | way.headers)
+        answer = way.connection.getresponse()
         text = answer.read()
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswerError(str(error) or type(error).__name__) from error
     finally:
-        connection.close()
+        way.connection.close()
     try:
         plain: dict[str, Any] = json.loads(text)
         if answer.status >= 400:
             raise SaidNoError(plain["error"], plain["detail"])
     except (ValueError, LookupError, TypeError) as error:
-        raise NoAnswerError(f"what answers at {found['url']} is not control") from error
+        raise NoAnswerError(f"what answers at {way.name} is not control") from error
     return plain
 
 
@@ -145,7 +152,7 @@ def _command(asked: argparse.Namespace, places: Places) -> int:
     try:
         answer = ask(places, "POST", f"/api/v1/{asked.command}", body, _COMMAND_SECONDS)
     except NoAnswerError as error:
-        if isinstance(error.__cause__, ConnectionRefusedError):
+        if isinstance(error.__cause__, (ConnectionRefusedError, ClosedError)):
             raise
         raise MaybeDoneError(
             f"control did not answer ({error}) and may have done it all the same; accepted: look at `huidu status`, "
@@ -184,10 +191,13 @@ def _rollback(asked: argparse.Namespace, places: Places) -> int:
         seconds = _BRING_UP_SECONDS if asked.to is not None else _ANSWER_SECONDS
         answer = ask(places, "POST", "/api/v1/rollback", body, seconds) | {"by": "control"}
     except NoAnswerError:
+        if elsewhere():
+            # The files here are of another installation than the one that was meant.
+            raise
         answer = _done_meanwhile(folder, before, asked.to) or _without_control(folder, before, asked.to)
     answer["applied"] = folder.await_generation(answer["generation"], _PROOF_SECONDS)
     if answer["by"] == "cli" and answer["applied"]:
-        _move_streams(folder.routes() or {}, answer["from"])
+        _move_streams(places, folder.routes() or {}, answer["from"])
     answer["command_ms"] = round((time.time() - started) * 1000, 1)
     how = "" if answer["by"] == "control" else " (control did not answer; done without it)"
     proof = "the gateway reports it" if answer["applied"] else "the gateway has not confirmed it yet"
@@ -220,16 +230,22 @@ def _without_control(folder: SwapFolder, before: dict[str, Any], to: str | None)
     return {"to": routes["stable"], "from": left, "generation": routes["generation"], "by": "cli"}
 
 
-def _move_streams(routes: dict[str, Any], left: str) -> None:
+def _move_streams(places: Places, routes: dict[str, Any], left: str) -> None:
     """Asks the version that was left to move its open streams, where the configuration wants that."""
     if not routes.get("move_streams"):
         return
-    for address in (each for up in routes["upstreams"] if up["version"] == left for each in up["addresses"]):
+    listed = [(up, each) for up in routes["upstreams"] if up["version"] == left for each in up["addresses"]]
+    for up, address in listed:
         host, _, port = address.rpartition(":")
+        token = Token(places).for_address(address if up.get("managed") else f"http://{address}")
+        headers = {"content-type": "application/json"} | bearer(token)
         connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=_ANSWER_SECONDS)
         try:
-            connection.request("POST", "/api/v1/drain", '{"streams": "move"}', {"content-type": "application/json"})
-            connection.getresponse().read()
+            connection.request("POST", "/api/v1/drain", '{"streams": "move"}', headers)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status >= 400:
+                raise OSError(f"status {answer.status}")
         except (OSError, http.client.HTTPException) as error:
             print(f"huidu: {left} was not asked to move its streams ({error}); they finish there", file=sys.stderr)
         finally:

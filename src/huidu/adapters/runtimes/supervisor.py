@@ -34,6 +34,7 @@ logfile={logs}/supervisord.log
 pidfile={run}/supervisord.pid
 childlogdir={logs}
 nodaemon=true
+umask=077
 silent=true
 
 [rpcinterface:supervisor]

@@ -405,11 +405,16 @@ def until(condition: Callable[[], bool], wait_seconds: float) -> bool:
 
 def write_durably(path: Path, text: str) -> None:
     """A new file of its owner's alone, on the disk when this returns."""
+    _write_new(path, text, durably=True)
+
+
+def _write_new(path: Path, text: str, durably: bool = False) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
         file.flush()
-        os.fsync(file.fileno())
+        if durably:
+            os.fsync(file.fileno())
 
 
 def write_aside(path: Path, text: str) -> None:
@@ -443,8 +448,10 @@ def _link(made: Path, path: Path) -> None:
 
 
 def _write_twice(path: Path, text: str) -> None:
-    for each in both(path):
-        write_durably(each, text)
+    """A file and its copy, which stands for damage of the file; after a power cut that is there."""
+    file, copy = both(path)
+    write_durably(file, text)
+    _write_new(copy, text)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

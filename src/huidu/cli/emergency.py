@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from huidu.adapters.gateways.folder import SwapFolder, read_json
 from huidu.adapters.gateways.installed import installed_folder
 from huidu.cli.doors import ClosedError, bearer, door, elsewhere
 from huidu.core.places import Places
-from huidu.owner import Token
+from huidu.owner import Token, act_as_owner
 
 COMMANDS = ("status", "rollback", "promote", "pause", "resume")
 
@@ -54,6 +55,8 @@ def main(arguments: list[str]) -> int:
     """Runs one command; returns the exit code: 0 done, 1 failed, 2 asked wrongly."""
     asked = _parser().parse_args(arguments)
     places = Places(data_folder(Path(asked.config), os.environ))
+    with suppress(OSError):
+        act_as_owner(places)
     try:
         return int({"status": _status, "rollback": _rollback}.get(asked.command, _command)(asked, places))
     except SaidNoError as error:

@@ -38,6 +38,17 @@ def keep_private() -> None:
     os.umask(_OTHERS)
 
 
+def act_as_owner(places: Places) -> None:
+    """Root acts as the owner of the data folder: files of its own the installation could not read.
+
+    Raises `OSError` where there is no data folder.
+    """
+    found = places.data.stat()
+    if os.geteuid() == _ROOT and found.st_uid != _ROOT:
+        os.setegid(found.st_gid)
+        os.seteuid(found.st_uid)
+
+
 # ------------------------------------------------------------------ modes
 
 

@@ -69,6 +69,7 @@ MODES = {
     "gateway/envoy": FOLDER,
     "gateway/envoy/*.json": FILE,
     "gateway/envoy/certificate": FOLDER,
+    "gateway/envoy/certificate/*.json": FILE,
     "gateway/envoy/clusters": FOLDER,
     "gateway/envoy/clusters/*.json": FILE,
     "gateway/envoy/tokens": FOLDER,

@@ -98,7 +98,18 @@ class History(Protocol):
     """The record of recognitions. Every method is safe to call from any thread."""
 
     def add(self, row: Recognition) -> int:
-        """Stores a row durably before it returns its id. An answered row unanswers its request's other attempts."""
+        """Stores a row durably before it returns its id. An answered row unanswers its request's other attempts.
+
+        Raises `UnavailableError` where the store cannot do it now, `InvalidError` where it never takes this row.
+        """
+        ...
+
+    def add_all(self, rows: Sequence[Recognition], late: bool = False) -> list[int]:
+        """As `add`, for several rows in their order: all are stored, or none. Their ids.
+
+        Rows that come `late` waited elsewhere: where their attempt is there already, as old or newer, it stays as it
+        is, with its correction, and deleted where it was deleted.
+        """
         ...
 
     def get(self, row_id: int) -> Recognition:
@@ -115,6 +126,54 @@ class History(Protocol):
 
     def corrections(self, release_id: int, known: Collection[int]) -> list[Recognition]:
         """Answered live rows of a release that hold a corrected text and whose id is not known, by correction time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolState:
+    """How much waits in a spool, of how much room, and how many rows nothing could take; no room, no spool."""
+
+    waiting_rows: int = 0
+    waiting_bytes: int = 0
+    capacity_bytes: int = 0
+    lost_rows: int = 0
+
+
+class Spool(Protocol):
+    """Rows that wait on disk for the history, first in, first out. Safe to call from any thread, never raises."""
+
+    def append(self, rows: Sequence[Recognition]) -> int:
+        """How many of the rows, from the first on, are in the spool and on the disk: those behind have no room."""
+        ...
+
+    def head(self, limit: int) -> list[Recognition]:
+        """The rows that wait longest, at most `limit`."""
+        ...
+
+    def drop(self, rows: int) -> None:
+        """Forgets the rows that waited longest: they are in the history, or never will be."""
+        ...
+
+    def lose(self, rows: int) -> None:
+        """Counts rows that nothing could take."""
+        ...
+
+    def state(self) -> SpoolState: ...
+
+
+class Spools(Protocol):
+    """The spools of a data folder. Never raises: what cannot be opened is said in the log."""
+
+    def own(self) -> Spool | None:
+        """The spool of this process, laid out now if there is none yet; None where there is no room."""
+        ...
+
+    def left(self) -> Spool | None:
+        """One that a process left which ended, held by this one until it is empty; None where there is none."""
+        ...
+
+    def close(self, spool: Spool) -> None:
+        """Gives a spool that was left, and is empty, out of hand."""
         ...
 
 

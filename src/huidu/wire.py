@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from huidu import __version__
 from huidu.adapters.engines.sherpa import SherpaEngine, family_of, provider_of
@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from huidu.control.parts import Config
     from huidu.core.testset import TestSet, Utterance
     from huidu.evaluation.recognise import Transcribe
+    from huidu.recognition.recorder import Recorder
     from huidu.recognition.transcribe import InstanceInfo, Limits
 
 _LOG = logging.getLogger(__name__)
+_Port = TypeVar("_Port")
 
 # Engines by the name that configurations use, with the package whose version enters the fingerprint.
 _ENGINE_PACKAGES = {SherpaEngine.name: "sherpa-onnx"}
@@ -140,11 +142,12 @@ def instance_app(
     version: Version, data: Path, limits: "Limits", on_failure: Callable[[HuiduError], None] = lambda _: None
 ) -> "FastAPI":
     """The recognition service of one version. `on_failure` hears when its model cannot be loaded after all."""
+    from huidu.adapters.spool.folder import SpoolFolder
     from huidu.recognition.app import create_app
     from huidu.recognition.transcribe import Service
 
     info = instance_info(version)
-    history = make_history(data)
+    history = _opened_or_awaited(lambda: make_history(data))
     words = [word for line in read_hotwords(version).decode().splitlines() if (word := line.strip())]
     service = Service(
         load=lambda: make_engine(version),
@@ -154,9 +157,31 @@ def instance_app(
         limits=limits,
         hotwords=tuple(words),
         on_failure=on_failure,
+        spools=SpoolFolder(Places(data).spool, version.name),
     )
     token = make_token(Places(data.resolve()))
-    return create_app(service, history, info, limits, sockets=make_sockets(data), opens=token.opens)
+    return create_app(
+        service, history, info, limits, sockets=_opened_or_awaited(lambda: make_sockets(data)), opens=token.opens
+    )
+
+
+def _opened_or_awaited(make: Callable[[], _Port]) -> _Port:
+    """The port, or what stands for it until the store can be opened: recognition does not wait for that."""
+    from huidu.adapters.store.opening import Opening
+
+    try:
+        return make()
+    except UnavailableError as error:
+        _LOG.warning("starting without the history: %s", error)
+        return cast("_Port", Opening(make))
+
+
+def replay_left(data: Path, history: History) -> "Recorder":
+    """Brings into the history what instances left in their spools that ended; begins when started."""
+    from huidu.adapters.spool.folder import SpoolFolder
+    from huidu.recognition.recorder import Recorder
+
+    return Recorder(history, SpoolFolder(Places(data).spool, None))
 
 
 def _model_files(version: Version) -> list[Path]:

@@ -27,8 +27,9 @@ from huidu.cli.serve import listen
 from huidu.client import Final, Partial, Stream, StreamError
 from huidu.core.version import Version
 from huidu.ports import Audio
+from huidu.recognition.app_test import until
 from huidu.recognition.stream import PATH, StreamLimits
-from huidu.recognition.stream_test import RATE_HZ, SILENCE, SPEECH, SPOKEN, Served, serving, until, uvicorn_running
+from huidu.recognition.stream_test import RATE_HZ, SILENCE, SPEECH, SPOKEN, Served, serving, uvicorn_running
 from huidu.recognition.transcribe import Limits
 from huidu.recognition.utterances_test import noise
 

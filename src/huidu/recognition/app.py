@@ -13,10 +13,11 @@ from fastapi import FastAPI, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
-from huidu.ports import History, Recognition, Sockets
+from huidu.ports import History, Sockets
 from huidu.recognition.border import Border, handle_errors
 from huidu.recognition.history import history_routes
 from huidu.recognition.metrics import CONTENT_TYPE
+from huidu.recognition.recorder import Recorded
 from huidu.recognition.reporter import Reporter
 from huidu.recognition.schemas import (
     ErrorBody,
@@ -35,6 +36,23 @@ from huidu.recognition.transcribe import Asked, InstanceInfo, Limits, Service
 
 _MAX_FILENAME = 200
 _ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (400, 404, 413, 503)}
+
+_ANSWERED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            "x-audio-seconds": {"description": "The length of the audio.", "schema": {"type": "number"}},
+            "x-huidu-chars": {
+                "description": "How much text there is: characters that are not white space.",
+                "schema": {"type": "integer"},
+            },
+            "x-huidu-recorded": {
+                "description": "Whether the recognition is in the history (yes), waits on disk until the history "
+                "takes it (later), or is not known to be kept (no).",
+                "schema": {"type": "string", "enum": ["yes", "later", "no"]},
+            },
+        }
+    }
+}
 
 
 def create_app(
@@ -59,6 +77,7 @@ def create_app(
             reporter.start()
         yield
         service.stop()
+        await asyncio.to_thread(service.recorder.stop)
         if reporter is not None:
             await asyncio.to_thread(reporter.stop)
 
@@ -81,7 +100,9 @@ def create_app(
 def _add_recognition(app: FastAPI, service: Service) -> None:
     extra = form_schema(TranscribeForm, "audio", "file")
 
-    @app.post("/api/v1/transcribe", response_model=Transcript, openapi_extra=extra, tags=["recognition"])
+    @app.post(
+        "/api/v1/transcribe", response_model=Transcript, openapi_extra=extra, responses=_ANSWERED, tags=["recognition"]
+    )
     async def transcribe(request: Request) -> Response:
         """The text of one audio file."""
         service.admit()
@@ -90,14 +111,20 @@ def _add_recognition(app: FastAPI, service: Service) -> None:
             given = read_form(TranscribeForm, _texts(form))
             hotwords = tuple(word for line in given.hotwords.splitlines() if (word := line.strip()))
             asked = replace(_asked(form, "audio", "file"), language=given.language, hotwords=hotwords)
-            row = await _recognise(request, service, asked)
-        return _answer(row, orjson.dumps(transcript(row)), "application/json")
+            recorded = await _recognise(request, service, asked)
+        return _answer(recorded, orjson.dumps(transcript(recorded.row)), "application/json")
 
 
 def _add_openai(app: FastAPI, service: Service, info: InstanceInfo) -> None:
     extra = form_schema(OpenAIForm, "file")
 
-    @app.post("/v1/audio/transcriptions", response_model=OpenAITranscript, openapi_extra=extra, tags=["openai"])
+    @app.post(
+        "/v1/audio/transcriptions",
+        response_model=OpenAITranscript,
+        openapi_extra=extra,
+        responses=_ANSWERED,
+        tags=["openai"],
+    )
     async def transcriptions(request: Request) -> Response:
         """The text of one audio file, as OpenAI's clients ask for it. Any `model` is taken: an instance has one."""
         service.admit()
@@ -106,10 +133,11 @@ def _add_openai(app: FastAPI, service: Service, info: InstanceInfo) -> None:
             given = read_form(OpenAIForm, _texts(form))
             options = {"prompt": given.prompt} if given.prompt else None
             asked = replace(_asked(form, "file"), language=given.language, options=options)
-            row = await _recognise(request, service, asked)
+            recorded = await _recognise(request, service, asked)
+        text = text_of(recorded.row)
         if given.response_format == "text":
-            return _answer(row, text_of(row).encode(), "text/plain")
-        return _answer(row, orjson.dumps({"text": text_of(row)}), "application/json")
+            return _answer(recorded, text.encode(), "text/plain")
+        return _answer(recorded, orjson.dumps({"text": text}), "application/json")
 
     @app.get("/v1/models", tags=["openai"])
     async def models() -> dict[str, Any]:
@@ -142,7 +170,7 @@ def _add_operations(app: FastAPI, service: Service, info: InstanceInfo) -> None:
         return Response(service.metrics.text(), headers={"content-type": CONTENT_TYPE})
 
 
-async def _recognise(request: Request, service: Service, asked: Asked) -> Recognition:
+async def _recognise(request: Request, service: Service, asked: Asked) -> Recorded:
     gone = threading.Event()
 
     async def watch() -> None:
@@ -185,8 +213,12 @@ def _basename(filename: str) -> str:
     return "".join(character for character in last if character.isprintable())[-_MAX_FILENAME:] or "audio"
 
 
-def _answer(row: Recognition, body: bytes, media_type: str) -> Response:
-    """`x-huidu-chars` tells whoever reads no bodies how much text there is: characters that are not white space."""
-    chars = sum(not character.isspace() for character in text_of(row))
-    headers = {"x-audio-seconds": f"{row.audio_seconds:.3f}", "x-huidu-chars": str(chars)}
+def _answer(recorded: Recorded, body: bytes, media_type: str) -> Response:
+    """The answer, with what `_ANSWERED` describes for whoever reads no bodies."""
+    chars = sum(not character.isspace() for character in text_of(recorded.row))
+    headers = {
+        "x-audio-seconds": f"{recorded.row.audio_seconds:.3f}",
+        "x-huidu-chars": str(chars),
+        "x-huidu-recorded": recorded.kept,
+    }
     return Response(body, headers=headers, media_type=media_type)

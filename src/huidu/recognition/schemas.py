@@ -71,9 +71,12 @@ class OpenStreams(BaseModel):
 
 
 class Transcript(BaseModel):
-    """`rtf` is seconds of decoding for a second of audio. `text` is `raw_text` with numerals rules applied."""
+    """`rtf` is seconds of decoding for a second of audio. `text` is `raw_text` with numerals rules applied.
 
-    id: int
+    `id` is null while the history has not taken the recognition, see the header `x-huidu-recorded`.
+    """
+
+    id: int | None
     text: str
     raw_text: str
     version: str
@@ -181,7 +184,7 @@ def text_of(row: Recognition) -> str:
 def transcript(row: Recognition) -> dict[str, Any]:
     """The body that `Transcript` describes."""
     return {
-        "id": row.id,
+        "id": row.id or None,
         "text": text_of(row),
         "raw_text": row.raw_text,
         "version": row.version,

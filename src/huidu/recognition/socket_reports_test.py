@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection
 
 from huidu.core.errors import UnavailableError
 from huidu.core.sockets import SocketReport, bad_close
+from huidu.recognition.app_test import until
 from huidu.recognition.meter_test import speech
 from huidu.recognition.stream import StreamLimits
 from huidu.recognition.stream_test import (
@@ -30,7 +31,6 @@ from huidu.recognition.stream_test import (
     message,
     serving,
     to_the_end,
-    until,
 )
 from huidu.recognition.transcribe import Limits
 from huidu.recognition.utterances_test import noise
@@ -325,7 +325,7 @@ def test_a_store_that_refuses_or_hangs_disturbs_no_stream(caplog: pytest.LogCapt
                 assert finals(served, SPOKEN) == whole
         assert httpx.get(f"http://127.0.0.1:{served.port}/readyz").status_code == 200
         gate.set()
-    assert caplog.text.count("reports of sockets are lost") == 1
+    assert caplog.text.count("does not take reports of sockets") == 1
     assert "no such table" in caplog.text
 
 

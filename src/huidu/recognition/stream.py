@@ -28,6 +28,7 @@ from huidu.core.sockets import SocketReport
 from huidu.ports import Audio, Recognition
 from huidu.recognition.border import error_response
 from huidu.recognition.meter import CLIENT, SERVICE, VANISHED, Meter, Silence
+from huidu.recognition.recorder import Kept
 from huidu.recognition.schemas import Move, OpenStreams, StreamStart, read_form
 from huidu.recognition.transcribe import Heard, Service, Turn
 from huidu.recognition.utterances import Passage, Utterances
@@ -284,9 +285,9 @@ class _Stream:
         """Answers until the stream ends, and records it; how to close the socket."""
         try:
             moved = await self._converse_while_reading()
-            await self._record(None)
+            kept = await self._record(None)
         except WebSocketDisconnect:
-            await self._record_or_log(None)
+            await self._record(None)
             raise
         except HuiduError as error:
             return await self._fail(error)
@@ -296,13 +297,13 @@ class _Stream:
             return await self._fail(error, f"an internal error; the log knows it as {error_id}")
         if moved:
             return MOVED, MOVED_REASON
-        await self._send({"type": "done"})
+        await self._send({"type": "done", "recorded": kept})
         return 1000, ""
 
     async def _fail(self, error: Exception, detail: str | None = None) -> tuple[int, str]:
         failure = next((_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES), _INTERNAL)
         detail = detail or " ".join(str(error).split())
-        await self._record_or_log(detail)
+        await self._record(detail)
         await self._send({"type": "error", "error": failure.family, "detail": detail})
         return failure.close_code, ""
 
@@ -372,19 +373,13 @@ class _Stream:
         self._work = _Work(self._service, start.sample_rate_hz, hotwords, row, self._send, self._silence, self._inbox)
         await self._send({"type": "started", "version": self._version, "request_id": self._origin.request_id})
 
-    async def _record(self, error: str | None) -> None:
-        """Stores the row of this stream, once; a stream that never began has none."""
+    async def _record(self, error: str | None) -> Kept | None:
+        """Records the row of this stream, once, and says how; a stream that never began has none."""
         work, self._work = self._work, None
-        if work is not None:
-            work.look_for_silence()
-            await self._service.record(work.row(error))
-
-    async def _record_or_log(self, error: str | None) -> None:
-        """As `_record`, where something else went wrong first and is what the client must hear of."""
-        try:
-            await self._record(error)
-        except HuiduError:
-            _log.exception("the stream %s could not be recorded", self._origin.request_id)
+        if work is None:
+            return None
+        work.look_for_silence()
+        return (await self._service.record(work.row(error))).kept
 
     async def _send(self, message: dict[str, Any]) -> None:
         payload = orjson.dumps(message)

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, TypeVar
 
 from huidu.core.errors import HuiduError, UnavailableError
-from huidu.ports import Audio, AudioReader, Engine, History, Recognition
+from huidu.ports import Audio, AudioReader, Engine, History, Recognition, Spools
 from huidu.recognition.metrics import Metrics
 from huidu.recognition.origin import Origin
+from huidu.recognition.recorder import Recorded, Recorder, Submitted
 from huidu.recognition.warm import clips
 
 _log = logging.getLogger(__name__)
@@ -95,10 +96,11 @@ class Service:
         hotwords: tuple[str, ...] = (),
         on_failure: Callable[[HuiduError], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
+        spools: Spools | None = None,
     ) -> None:
         self._load = load
         self._reader = reader
-        self._history = history
+        self.recorder = Recorder(history, spools)
         self._info = info
         self._limits = limits
         self._hotwords = hotwords
@@ -110,10 +112,11 @@ class Service:
         self._depth = 0
         self._running: set[Turn] = set()
         self._lock = threading.Lock()
-        self.metrics = Metrics(info.version, lambda: self._depth)
+        self.metrics = Metrics(info.version, lambda: self._depth, self.recorder.state)
 
     def start(self) -> Future[None]:
         """Begins to load and to warm up; the future ends when that is done or has failed, and never raises."""
+        self.recorder.start()
         return self._pool.submit(self._prepare)
 
     def stop(self) -> None:
@@ -138,13 +141,13 @@ class Service:
         """Whether a recognition that came now would begin at once."""
         return self._depth < self._limits.workers
 
-    async def transcribe(self, asked: Asked, origin: Origin, gone: threading.Event) -> Recognition:
-        """The stored recognition. Once `gone` is set nobody waits for it any more: it is not begun, or unanswered.
+    async def transcribe(self, asked: Asked, origin: Origin, gone: threading.Event) -> Recorded:
+        """The recognition, recorded. Once `gone` is set nobody waits for it any more: it is not begun, or unanswered.
 
         Raises `InvalidError` for audio that is none, `UnavailableError` when it cannot be done now, `GoneError`.
         """
         self.admit()
-        return await self._queued(self._recognise, asked, origin, self._clock(), gone)
+        return await self.recorder.recorded(await self._queued(self._recognise, asked, origin, self._clock(), gone))
 
     def is_late(self, turn: Turn | None) -> bool:
         """Whether the engine hangs for whoever has this turn, or has none yet.
@@ -172,10 +175,9 @@ class Service:
         """The row of a recognition that begins now, with nothing heard yet."""
         return self._row(origin, self._clock(), filename, hashlib.sha256().hexdigest())
 
-    async def record(self, row: Recognition) -> Recognition:
-        """Stores the row of a stream. Raises `UnavailableError`."""
-        # Not in the pool of the decoders: the row of a stream that has ended should not wait behind recognitions.
-        return replace(row, id=await asyncio.to_thread(self._history.add, row))
+    async def record(self, row: Recognition) -> Recorded:
+        """Records the row of a stream."""
+        return await self.recorder.recorded(self.recorder.submit(row))
 
     def _is_late(self, turn: Turn, now: float) -> bool:
         return turn.began is not None and now - turn.began > turn.audio_seconds + self._limits.patience_seconds
@@ -218,7 +220,7 @@ class Service:
             self._failure = error
             self._on_failure(error)
 
-    def _recognise(self, asked: Asked, origin: Origin, created: float, gone: threading.Event) -> Recognition:
+    def _recognise(self, asked: Asked, origin: Origin, created: float, gone: threading.Event) -> Submitted:
         assert self._engine is not None
         row = self._row(origin, created, asked.filename, _digest(asked.file))
         row = replace(
@@ -247,7 +249,7 @@ class Service:
 
     def _decode(
         self, engine: Engine, audio: Audio, row: Recognition, hotwords: tuple[str, ...], gone: threading.Event
-    ) -> Recognition:
+    ) -> Submitted:
         started = time.perf_counter()
         try:
             with self._its_turn(Turn(audio.seconds)):
@@ -262,15 +264,13 @@ class Service:
         done = replace(
             row, raw_text=text, audio_seconds=audio.seconds, decode_ms=took_s * 1000, answered=answered, status="done"
         )
-        return replace(done, id=self._history.add(done))
+        # Whoever waits for the answer waits for this, and not the thread that could decode the next audio.
+        return self.recorder.submit(done)
 
     def _record_failure(self, row: Recognition, error: Exception) -> None:
         self.metrics.failed(type(error).__name__)
-        try:
-            self._history.add(replace(row, error=" ".join(str(error).split())[:500] or type(error).__name__))
-        except HuiduError:
-            # The error itself is what the caller must hear of.
-            _log.exception("the failed recognition %s could not be recorded", row.request_id)
+        # The error itself is what the caller must hear of, however this is kept.
+        self.recorder.record(replace(row, error=" ".join(str(error).split())[:500] or type(error).__name__))
 
     def _row(self, origin: Origin, created: float, filename: str, digest: str) -> Recognition:
         """A row as it stands before anything is recognised."""

@@ -1,17 +1,19 @@
 """The record of recognitions in SQL, for SQLite."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, Connection, Engine, RowMapping, Select, bindparam, case, select, update
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError
 from sqlalchemy.sql.dml import ReturningInsert
 
 from huidu.adapters.store.database import reading, writing
 from huidu.adapters.store.schema import recognition_history as table
-from huidu.core.errors import NotFoundError
+from huidu.core.errors import InvalidError, NotFoundError
 from huidu.ports import Recognition
 
 _TIMES = ("created_time", "corrected_at")
@@ -20,6 +22,8 @@ _FIELDS = tuple(field.name for field in fields(Recognition))
 _COLUMNS = [table.c[name] for name in _FIELDS]
 # Well under the number of variables that any SQLite accepts in one statement.
 _CHUNK = 500
+# What the driver says of values that no table takes, whatever the state of the store.
+_NEVER = (IntegrityError, DataError, InterfaceError, ProgrammingError, ValueError, TypeError, OverflowError)
 
 
 def _upsert() -> ReturningInsert[Any]:
@@ -43,6 +47,11 @@ _OTHERS = (
     table.c.answered,
 )
 _ANSWERED_OTHERS = select(table.c.attempt).where(*_OTHERS)
+_KNOWN = select(table.c.id).where(
+    table.c.request_id == bindparam("request"),
+    table.c.attempt == bindparam("attempt"),
+    table.c.created_time >= bindparam("created"),
+)
 _UNANSWER_OTHERS = update(table).where(*_OTHERS).values(answered=False)
 
 
@@ -69,15 +78,12 @@ class SqlHistory:
         The latest answered attempt is the one that the user saw: the others become unanswered, and so does a row
         that arrives after a later attempt was answered.
         """
-        values = _values(row)
-        with writing(self._engine) as connection:
-            if row.answered:
-                others = {"own_request": row.request_id, "own_attempt": row.attempt}
-                answered = list(connection.scalars(_ANSWERED_OTHERS, others))
-                values["answered"] = max(answered, default=0) < row.attempt
-                if answered and values["answered"]:
-                    connection.execute(_UNANSWER_OTHERS, others)
-            return int(connection.execute(_UPSERT, values).scalar_one())
+        return self.add_all([row])[0]
+
+    def add_all(self, rows: Sequence[Recognition], late: bool = False) -> list[int]:
+        """As `add` for each row, all or none; `late` ones take nothing away from what was stored since."""
+        with writing(self._engine) as connection, _refusals():
+            return [_known(connection, row) or _add(connection, row) if late else _add(connection, row) for row in rows]
 
     def get(self, row_id: int) -> Recognition:
         """Raises `NotFoundError`."""
@@ -122,6 +128,35 @@ class SqlHistory:
                 chunk = connection.execute(_rows().where(table.c.id.in_(new[start : start + _CHUNK]))).mappings()
                 found.update((one["id"], _recognition(one)) for one in chunk)
         return [found[row_id] for row_id in new]
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Tells what is wrong with a row from what is wrong with the store."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise  # what stands in a damaged store
+    except _NEVER as error:
+        said = str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__]
+        raise InvalidError(f"the history does not take such a row: {said[0]}") from error
+
+
+def _known(connection: Connection, row: Recognition) -> int | None:
+    """The id of the row of the same attempt, where that is as old as this one or newer."""
+    created = text_of(row.created_time)
+    return connection.scalar(_KNOWN, {"request": row.request_id, "attempt": row.attempt, "created": created})
+
+
+def _add(connection: Connection, row: Recognition) -> int:
+    values = _values(row)
+    if row.answered:
+        others = {"own_request": row.request_id, "own_attempt": row.attempt}
+        answered = list(connection.scalars(_ANSWERED_OTHERS, others))
+        values["answered"] = max(answered, default=0) < row.attempt
+        if answered and values["answered"]:
+            connection.execute(_UNANSWER_OTHERS, others)
+    return int(connection.execute(_UPSERT, values).scalar_one())
 
 
 def _rows() -> Select[Any]:

@@ -28,6 +28,7 @@ from huidu.core.sockets import SocketReport
 from huidu.ports import Audio, Recognition
 from huidu.recognition.border import error_response
 from huidu.recognition.meter import CLIENT, SERVICE, VANISHED, Meter, Silence
+from huidu.recognition.pieces import join
 from huidu.recognition.schemas import Move, OpenStreams, StreamStart, read_form
 from huidu.recognition.transcribe import Heard, Service, Turn
 from huidu.recognition.utterances import Passage, Utterances
@@ -552,12 +553,3 @@ class _Work:
             "start_seconds": passage.start_sample / self._rate_hz,
             "end_seconds": passage.end_sample / self._rate_hz,
         }
-
-
-def join(texts: list[str]) -> str:
-    """One text of several. A space is put where two words of letters would grow together, as in English."""
-    joined = ""
-    for text in filter(None, texts):
-        grows = bool(joined) and joined[-1].isascii() and text[0].isascii()
-        joined += f" {text}" if grows else text
-    return joined

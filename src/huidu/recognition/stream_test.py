@@ -26,7 +26,8 @@ from huidu.core.sockets import SocketReport
 from huidu.ports import Audio, Recognition
 from huidu.recognition.app import create_app
 from huidu.recognition.app_test import INFO, ListHistory
-from huidu.recognition.stream import PATH, StreamLimits, join
+from huidu.recognition.pieces import join
+from huidu.recognition.stream import PATH, StreamLimits
 from huidu.recognition.transcribe import Limits, Service
 from huidu.recognition.utterances_test import noise
 
@@ -296,12 +297,6 @@ def test_a_stream_of_nothing_gives_nothing(shared: Served, audio: bytes) -> None
 def test_a_long_silence_is_done_with_by_empty_results(shared: Served) -> None:
     found = finals(shared, SILENCE * 24)
     assert [(one["text"], one["end_seconds"]) for one in found] == [("", 4.5), ("", 9.0), ("", 12.0)]
-
-
-def test_texts_are_joined_as_they_are_written() -> None:
-    assert join(["你好", "", "世界"]) == "你好世界"
-    assert join(["hello", "world"]) == "hello world"
-    assert join([]) == ""
 
 
 # What goes wrong

@@ -88,11 +88,13 @@ def server_config(app: "FastAPI") -> "uvicorn.Config":
     """How an instance's application is served."""
     import uvicorn
 
+    from huidu.recognition.socket_protocol import PatientProtocol
+
     return uvicorn.Config(
         app,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=PatientProtocol,
         ws_max_size=_MESSAGE_BYTES,
         # A client that is silently gone keeps its stream for 40 s; a proxy sees something every 20 s.
         ws_ping_interval=20,

@@ -181,6 +181,25 @@ def test_the_row_holds_all_that_is_known(shared: Instance) -> None:
     assert row.audio_seconds == 0.1
 
 
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [("zh_CN", "zh-CN"), ("zh-Hans", "zh-Hans"), ("ZH", "zh"), ("zh-hant-tw", "zh-Hant-TW"), (" en_us ", "en-US")],
+)
+def test_a_language_is_taken_however_it_is_written(shared: Instance, given: str, stored: str) -> None:
+    assert shared.post({"audio": ("a.wav", WAV)}, data={"language": given}).status_code == 200
+    assert shared.history.rows[-1].language == stored
+
+
+@pytest.mark.parametrize(
+    ("path", "field_name"), [("/api/v1/transcribe", "audio"), ("/v1/audio/transcriptions", "file")]
+)
+def test_a_file_with_an_extended_name_alone_is_a_file(shared: Instance, path: str, field_name: str) -> None:
+    head = f"--xx\r\nContent-Disposition: form-data; name={field_name}; filename*=utf-8''%E9%80%9A.wav\r\n\r\n"
+    answer = shared.client.post(path, **multipart(head.encode() + WAV + b"\r\n--xx--\r\n"))
+    assert (answer.status_code, answer.json()["text"]) == (200, TEXT)
+    assert shared.history.rows[-1].filename == "通.wav"
+
+
 @pytest.mark.parametrize("purpose", ["golden", "probe"])
 def test_golden_requests_and_probes_are_marked_and_answer_nobody(shared: Instance, purpose: str) -> None:
     shared.post({"audio": ("a.wav", WAV)}, headers={"x-huidu-purpose": purpose})

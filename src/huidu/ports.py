@@ -4,6 +4,7 @@ Each port is a handful of methods. Adapters implement them; `wire.py` chooses wh
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -45,11 +46,28 @@ class Engine(Protocol):
         ...
 
 
-class AudioReader(Protocol):
-    """Turns an uploaded file into samples."""
+class AudioSource(Protocol):
+    """An audio file that is open, as mono audio at `sample_rate_hz`, at most 48 kHz.
 
-    def read(self, file: BinaryIO, filename: str) -> Audio:
-        """Raises `InvalidError` for what is empty, corrupt or not audio."""
+    `seconds` is how long its head says that it is; None where that is not known.
+    """
+
+    sample_rate_hz: int
+    seconds: float | None
+
+    def blocks(self) -> Iterator[Samples]:
+        """All of it from its start, once, in blocks of at most half a second, of shape (n,).
+
+        Raises `InvalidError` for what is corrupt, cut short or holds no samples, `TooLargeError` past the limit.
+        """
+        ...
+
+
+class AudioReader(Protocol):
+    """Opens uploaded files. However long they are, it takes memory for one block."""
+
+    def open(self, file: BinaryIO, filename: str) -> AbstractContextManager[AudioSource]:
+        """Raises `InvalidError` for what is empty, corrupt or not audio, `TooLargeError` where the head says so."""
         ...
 
 

@@ -397,4 +397,3 @@ def _complete(site: Site, callers: Callers, harm: str) -> None:
     last = site.up.releases()[0]
     assert (last["version"], last["outcome"]) == ("new", "rolled_back")
     assert len([row for row in site.up.releases() if row["id"] == last["id"]]) == 1
-

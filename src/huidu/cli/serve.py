@@ -25,6 +25,7 @@ _KEEP_ALIVE_S = 75
 _SHUTDOWN_S = 10
 # Half a minute of audio at 16 kHz: live clients send less than a second at a time.
 _MESSAGE_BYTES = 1 << 20
+_RECEIVE_BYTES = 1 << 18
 # One slow recording must not hold up the others; more threads than cores help nobody.
 DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
 # Seconds of waiting for a small model: enough for the moment in which another process starts beside it.
@@ -81,6 +82,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind)
         # A port stays taken for a minute after its last connection, unless this is set.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Taken over by each connection. Kernels else hold tens of megabytes for one that is not read: minutes of audio,
+        # behind which the pings of a client lie that is being slowed down.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
         listener.bind(address)
         listener.listen(2048)
     except OSError as error:
@@ -98,11 +102,13 @@ def server_config(app: "FastAPI") -> "uvicorn.Config":
     """How an instance's application is served."""
     import uvicorn
 
+    from huidu.recognition.socket_protocol import PatientProtocol
+
     return uvicorn.Config(
         app,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=PatientProtocol,
         ws_max_size=_MESSAGE_BYTES,
         # A client that is silently gone keeps its stream for 40 s; a proxy sees something every 20 s.
         ws_ping_interval=20,

@@ -260,7 +260,7 @@ def test_whatever_happens_to_connections_nothing_is_lost_or_doubled(
 
 
 def test_a_service_that_is_overloaded_is_asked_again(second: Served) -> None:
-    with serving(StreamLimits(queue_seconds=6)) as small:
+    with serving(StreamLimits(queue_seconds=6, stall_seconds=0.2)) as small:
         expected = heard(second, SPOKEN)
         with switch(small.port) as middle, Stream(middle.url, **FAST) as stream:
             small.engine.gate.clear()

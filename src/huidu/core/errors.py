@@ -13,6 +13,10 @@ class InvalidError(HuiduError):
     """What was given is wrong (a configuration, an upload, an argument): the sender must change it."""
 
 
+class TooLargeError(InvalidError):
+    """What was given is more than is accepted: no other instance would take it either."""
+
+
 class NotFoundError(HuiduError):
     """What was named does not exist: the sender must name another."""
 

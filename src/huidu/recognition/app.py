@@ -17,6 +17,7 @@ from huidu.ports import History, Sockets
 from huidu.recognition.border import Border, handle_errors
 from huidu.recognition.history import history_routes
 from huidu.recognition.metrics import CONTENT_TYPE
+from huidu.recognition.multipart import read_multipart
 from huidu.recognition.recorder import Recorded
 from huidu.recognition.reporter import Reporter
 from huidu.recognition.schemas import (
@@ -107,7 +108,7 @@ def _add_recognition(app: FastAPI, service: Service) -> None:
         """The text of one audio file."""
         service.admit()
         _want_multipart(request, "audio")
-        async with request.form(max_files=1, max_fields=32) as form:
+        async with _closing(await read_multipart(request)) as form:
             given = read_form(TranscribeForm, _texts(form))
             hotwords = tuple(word for line in given.hotwords.splitlines() if (word := line.strip()))
             asked = replace(_asked(form, "audio", "file"), language=given.language, hotwords=hotwords)
@@ -129,7 +130,7 @@ def _add_openai(app: FastAPI, service: Service, info: InstanceInfo) -> None:
         """The text of one audio file, as OpenAI's clients ask for it. Any `model` is taken: an instance has one."""
         service.admit()
         _want_multipart(request, "file")
-        async with request.form(max_files=1, max_fields=32) as form:
+        async with _closing(await read_multipart(request)) as form:
             given = read_form(OpenAIForm, _texts(form))
             options = {"prompt": given.prompt} if given.prompt else None
             asked = replace(_asked(form, "file"), language=given.language, options=options)
@@ -183,6 +184,14 @@ async def _recognise(request: Request, service: Service, asked: Asked) -> Record
         return await service.transcribe(asked, request.scope["huidu.origin"], gone)
     finally:
         watching.cancel()
+
+
+@asynccontextmanager
+async def _closing(form: FormData) -> AsyncIterator[FormData]:
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 def _want_multipart(request: Request, field: str) -> None:

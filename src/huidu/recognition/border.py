@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from huidu.core.errors import HuiduError, InvalidError, NotFoundError, RefusedError, UnavailableError
+from huidu.core.errors import HuiduError, InvalidError, NotFoundError, RefusedError, TooLargeError, UnavailableError
 from huidu.recognition.origin import origin_of
 from huidu.recognition.schemas import FieldError, field_error
 from huidu.recognition.transcribe import GoneError, Service
@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 STATUSES: dict[type[HuiduError], int] = {
     InvalidError: 400,
+    TooLargeError: 413,
     NotFoundError: 404,
     RefusedError: 409,
     UnavailableError: 503,
@@ -52,7 +53,7 @@ _WITH_TOKEN = ("/api/v1/history", "/api/v1/drain")
 _MARKS_OF_A_GATEWAY = frozenset({"x-huidu-unit", "x-envoy-attempt-count", "x-forwarded-for"})
 
 
-class TooLargeError(HTTPException):
+class UploadLimitError(HTTPException):
     """The upload is over the limit. An `HTTPException`, because frameworks let those through untouched."""
 
     def __init__(self, limit_bytes: int) -> None:
@@ -103,7 +104,7 @@ class Border:
         try:
             limited = self._limited(headers, receive)
             await self._app(scope, limited, send_tagged)
-        except TooLargeError as error:
+        except UploadLimitError as error:
             await error_response(scope["path"], 413, error.detail)(scope, receive, send_tagged)
         except Exception:
             error_id = uuid.uuid4().hex
@@ -138,10 +139,10 @@ class Border:
         await self._app(scope, receive, send_tagged)
 
     def _limited(self, headers: Headers, receive: Receive) -> Receive:
-        """`receive`, counting; raises `TooLargeError` at once where the length is announced, else while it comes."""
+        """`receive`, counting; raises `UploadLimitError` at once where the length is announced, else while it comes."""
         announced = headers.get("content-length", "")
         if re.fullmatch(r"[0-9]{1,18}", announced) and int(announced) > self._max_upload_bytes:
-            raise TooLargeError(self._max_upload_bytes)
+            raise UploadLimitError(self._max_upload_bytes)
         received = 0
 
         async def counted() -> Message:
@@ -149,7 +150,7 @@ class Border:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_upload_bytes:
-                raise TooLargeError(self._max_upload_bytes)
+                raise UploadLimitError(self._max_upload_bytes)
             return message
 
         return counted

@@ -274,7 +274,7 @@ def test_a_client_that_breaks_the_rules_is_closed_and_nobodys_failure() -> None:
 
 
 def test_a_stream_that_cannot_keep_up_closes_with_1013() -> None:
-    with serving(StreamLimits(queue_seconds=5)) as served, served.open() as socket:
+    with serving(StreamLimits(queue_seconds=5, stall_seconds=0.2)) as served, served.open() as socket:
         begin(socket)
         served.engine.gate.clear()
         said(socket, speech(3).tobytes())

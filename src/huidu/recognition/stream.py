@@ -1,7 +1,8 @@
 """Streams: a WebSocket takes audio while it is spoken, and gives text at each pause.
 
 One task reads the socket all the time and puts what came into a bounded inbox; another takes it out, finds the
-utterances and has them recognised by the service, one at a time. A stream that is to move ends at its next boundary
+utterances and has them recognised by the service, one at a time. While the inbox is full the socket is not read, which
+slows a client down that sends faster than is recognised. A stream that is to move ends at its next boundary
 with a close code of its own: what was said before has been answered, and the client sends the rest to whoever takes
 its next connection. Because nothing is carried over a boundary, that gives the same text.
 
@@ -28,6 +29,7 @@ from huidu.core.sockets import SocketReport
 from huidu.ports import Audio, Recognition
 from huidu.recognition.border import error_response
 from huidu.recognition.meter import CLIENT, SERVICE, VANISHED, Meter, Silence
+from huidu.recognition.pieces import join
 from huidu.recognition.recorder import Kept
 from huidu.recognition.schemas import Move, OpenStreams, StreamStart, read_form
 from huidu.recognition.transcribe import Heard, Service, Turn
@@ -52,7 +54,7 @@ _LAST_WORD_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """At most `max_streams` are open; `queue_seconds` of audio may wait in each.
+    """At most `max_streams` are open; `queue_seconds` of audio may wait in each, and for `stall_seconds` untouched.
 
     The start message comes within `start_seconds`, and then something at least every `idle_seconds`. A stream that is
     to move does so within `move_seconds`, even when its audio has stopped coming in the middle of a word. An open
@@ -61,6 +63,7 @@ class StreamLimits:
 
     max_streams: int = 64
     queue_seconds: float = 60
+    stall_seconds: float = 60
     start_seconds: float = 10
     idle_seconds: float = 120
     move_seconds: float = 30
@@ -164,6 +167,7 @@ class _Inbox:
         self._limits = limits
         self._max_bytes = 0
         self.news = asyncio.Event()
+        self._taken = asyncio.Event()
         self.start: StreamStart | None = None
         self.audio = bytearray()
         self.audio_bytes = 0  # of all audio that was taken so far
@@ -172,6 +176,7 @@ class _Inbox:
     async def fill(self, receive: Callable[[], Awaitable[Message]]) -> NoReturn:
         """Reads the socket. Raises `WebSocketDisconnect` when it closes, and the error of anything wrong that comes."""
         while True:
+            await self._room()
             try:
                 async with asyncio.timeout(self._patience_s()):
                     message = await receive()
@@ -188,11 +193,25 @@ class _Inbox:
         whole = min(len(self.audio) // _SAMPLE_BYTES * _SAMPLE_BYTES, max_bytes)
         taken = bytes(self.audio[:whole])
         del self.audio[:whole]
+        self._taken.set()
         return taken
 
     @property
     def has_samples(self) -> bool:
         return len(self.audio) >= _SAMPLE_BYTES
+
+    async def _room(self) -> None:
+        """Waits while the inbox is full. Nothing is read meanwhile, so that the client has to wait, too."""
+        while self.start is not None and len(self.audio) >= self._max_bytes:
+            self._taken.clear()
+            try:
+                async with asyncio.timeout(self._limits.stall_seconds):
+                    await self._taken.wait()
+            except TimeoutError:
+                raise OverloadError(
+                    f"{self._limits.queue_seconds:g} s of audio wait, and nothing was recognised of them for "
+                    f"{self._limits.stall_seconds:g} s; come again later"
+                ) from None
 
     def _patience_s(self) -> float | None:
         if self.stopped:
@@ -212,10 +231,6 @@ class _Inbox:
             raise InvalidError('audio came before the start message; accepted first: {"type": "start", ...}')
         if self.stopped:
             raise InvalidError("audio came after stop; accepted: a new connection")
-        if len(self.audio) + len(audio) > self._max_bytes:
-            raise OverloadError(
-                f"audio comes faster than it is recognised; accepted: at most {self._limits.queue_seconds:g} s ahead"
-            )
         self.audio += audio
         self.audio_bytes += len(audio)
 
@@ -547,12 +562,3 @@ class _Work:
             "start_seconds": passage.start_sample / self._rate_hz,
             "end_seconds": passage.end_sample / self._rate_hz,
         }
-
-
-def join(texts: list[str]) -> str:
-    """One text of several. A space is put where two words of letters would grow together, as in English."""
-    joined = ""
-    for text in filter(None, texts):
-        grows = bool(joined) and joined[-1].isascii() and text[0].isascii()
-        joined += f" {text}" if grows else text
-    return joined

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from huidu.control.parts import Config
     from huidu.core.testset import TestSet, Utterance
     from huidu.evaluation.recognise import Transcribe
+    from huidu.recognition.crowd import CrowdLimits
     from huidu.recognition.transcribe import InstanceInfo, Limits
 
 _LOG = logging.getLogger(__name__)
@@ -135,10 +136,15 @@ def instance_info(version: Version) -> "InstanceInfo":
 
 
 def instance_app(
-    version: Version, data: Path, limits: "Limits", on_failure: Callable[[HuiduError], None] = lambda _: None
+    version: Version,
+    data: Path,
+    limits: "Limits",
+    on_failure: Callable[[HuiduError], None] = lambda _: None,
+    crowd: "CrowdLimits | None" = None,
 ) -> "FastAPI":
     """The recognition service of one version. `on_failure` hears when its model cannot be loaded after all."""
     from huidu.recognition.app import create_app
+    from huidu.recognition.crowd import CrowdLimits
     from huidu.recognition.transcribe import Service
 
     info = instance_info(version)
@@ -153,7 +159,7 @@ def instance_app(
         hotwords=tuple(words),
         on_failure=on_failure,
     )
-    return create_app(service, history, info, limits, sockets=make_sockets(data))
+    return create_app(service, history, info, limits, sockets=make_sockets(data), crowd_limits=crowd or CrowdLimits())
 
 
 def _model_files(version: Version) -> list[Path]:

@@ -16,6 +16,7 @@ import typer
 
 from huidu.cli import emergency
 from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, app
+from huidu.cli.open_files import raise_open_files
 from huidu.cli.serve import DEFAULT_QUEUE_LIMIT, DEFAULT_WORKERS, listen, serve
 from huidu.control.alone import alone
 from huidu.core.errors import HuiduError, RefusedError, TakenOverError, UnavailableError
@@ -149,6 +150,7 @@ def control(config: ConfigOption = DEFAULT_CONFIG) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = load(config)
     places = Places(settings.data)
+    raise_open_files()
     with alone(places), listen(*settings.control.listen) as listener:
         _control(settings, places, listener)
 

@@ -58,7 +58,7 @@ def create_app(
         service.start()
         if reporter is not None:
             reporter.start()
-        looking = asyncio.create_task(look_after(uploads.look, streams.look))
+        looking = asyncio.create_task(look_after(crowd_limits.look_seconds, uploads.look, streams.look))
         yield
         looking.cancel()
         service.stop()

@@ -25,8 +25,6 @@ _log = logging.getLogger(__name__)
 
 # A larger upload goes to disk: the form's own rule.
 IN_MEMORY_BYTES = MultiPartParser.spool_max_size
-# How often is looked for who is slow, and for who is to give way.
-LOOK_SECONDS = 1.0
 _RETRY_SECONDS = "1"
 # Room on disk comes back when long recordings have been recognised.
 _RETRY_DISK_SECONDS = "30"
@@ -40,7 +38,7 @@ class CrowdLimits:
 
     Of the disk they never take more than half of what would be free without them. An upload ends that brings less
     than `least_bytes_per_second` over `slow_seconds` of waiting for it. When nearly all is taken, one that was so
-    slow for `idle_seconds` gives way.
+    slow for `idle_seconds` gives way. Every `look_seconds` is looked for who is slow.
     """
 
     uploads: int = 4096
@@ -49,6 +47,7 @@ class CrowdLimits:
     least_bytes_per_second: int = 4_000
     slow_seconds: float = 30.0
     idle_seconds: float = 5.0
+    look_seconds: float = 1.0
 
 
 class SlowError(HTTPException):
@@ -287,10 +286,10 @@ def _has_body(headers: Headers) -> bool:
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
-async def look_after(*look: Callable[[], object]) -> None:
-    """Calls each about once a second, for ever; one that fails once is called again."""
+async def look_after(every_seconds: float, *look: Callable[[], object]) -> None:
+    """Calls each again and again, for ever; one that fails once is called again."""
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(every_seconds)
         for each in look:
             try:
                 each()

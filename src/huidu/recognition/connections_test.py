@@ -50,7 +50,8 @@ def refused(client: socket.socket) -> None:
     """Reads the answer, all of it."""
     found = b""
     while not found.endswith(b"\r\n\r\nno"):
-        assert (more := client.recv(100))
+        more = client.recv(100)
+        assert more, found
         found += more
     assert found.startswith(b"HTTP/1.1 413 ")
 

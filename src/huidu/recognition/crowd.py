@@ -30,6 +30,8 @@ _RETRY_SECONDS = "1"
 _RETRY_DISK_SECONDS = "30"
 # Model, store, logs, streams, and the files of recognitions that wait for their turn.
 _OTHER_FILES = 384
+# What control asks of an instance goes through however full it is; the border refuses it to clients of a gateway.
+_COMMANDS = ("/api/v1/drain",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +272,8 @@ class Crowd:
         self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _has_body(headers := Headers(scope=scope)):
+        headers = Headers(scope=scope)
+        if scope["type"] != "http" or not _has_body(headers) or scope["path"] in _COMMANDS:
             await self._app(scope, receive, send)
             return
         announced = headers.get("content-length", "")

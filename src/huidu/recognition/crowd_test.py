@@ -285,6 +285,11 @@ def test_others_are_answered_while_one_address_stalls_and_it_is_told_so() -> Non
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: 1" in answer
         assert [asked(port).status_code for _ in range(5)] == [200] * 5
+        for number in range(2, 5):
+            held.enter_context(closing(stalled_socket(port, peer=f"{number:016x}")))
+        assert asked(port).status_code == 503
+        # Control's word goes through all the same.
+        assert httpx.post(f"http://127.0.0.1:{port}/api/v1/drain", json={"streams": "move"}).status_code == 200
 
 
 def test_an_upload_without_room_on_disk_is_413_and_may_come_again() -> None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from huidu.control.parts import Config
     from huidu.core.testset import TestSet, Utterance
     from huidu.evaluation.recognise import Transcribe
+    from huidu.recognition.crowd import CrowdLimits
     from huidu.recognition.recorder import Recorder
     from huidu.recognition.transcribe import InstanceInfo, Limits
 
@@ -139,11 +140,16 @@ def instance_info(version: Version) -> "InstanceInfo":
 
 
 def instance_app(
-    version: Version, data: Path, limits: "Limits", on_failure: Callable[[HuiduError], None] = lambda _: None
+    version: Version,
+    data: Path,
+    limits: "Limits",
+    on_failure: Callable[[HuiduError], None] = lambda _: None,
+    crowd: "CrowdLimits | None" = None,
 ) -> "FastAPI":
     """The recognition service of one version. `on_failure` hears when its model cannot be loaded after all."""
     from huidu.adapters.spool.folder import SpoolFolder
     from huidu.recognition.app import create_app
+    from huidu.recognition.crowd import CrowdLimits
     from huidu.recognition.transcribe import Service
 
     info = instance_info(version)
@@ -161,7 +167,13 @@ def instance_app(
     )
     token = make_token(Places(data.resolve()))
     return create_app(
-        service, history, info, limits, sockets=_opened_or_awaited(lambda: make_sockets(data)), opens=token.opens
+        service,
+        history,
+        info,
+        limits,
+        sockets=_opened_or_awaited(lambda: make_sockets(data)),
+        opens=token.opens,
+        crowd_limits=crowd or CrowdLimits(),
     )
 
 

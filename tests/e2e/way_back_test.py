@@ -225,7 +225,7 @@ class _Failing(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = _answer
+    do_GET = do_POST = _answer  # noqa: N815 (what http.server calls)
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -242,7 +242,7 @@ class _Stranger(_Failing):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = _answer
+    do_GET = do_POST = _answer  # noqa: N815 (what http.server calls)
 
 
 def _answered_by(handler: type[BaseHTTPRequestHandler]) -> Callable[[Site], None]:

@@ -18,6 +18,7 @@ import typer
 from huidu.cli import emergency
 from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, app
 from huidu.cli.doors import listening
+from huidu.cli.open_files import raise_open_files
 from huidu.cli.serve import DEFAULT_QUEUE_LIMIT, DEFAULT_WORKERS, close_to_others, listen, serve
 from huidu.control.alone import alone
 from huidu.core.errors import HuiduError, RefusedError, TakenOverError, UnavailableError
@@ -154,6 +155,7 @@ def control(config: ConfigOption = DEFAULT_CONFIG) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = load(config)
     places = Places(settings.data)
+    raise_open_files()
     close_to_others(places)
     with alone(places), ExitStack() as ends:
         make_token(places)

@@ -5,9 +5,11 @@ import os
 import re
 import socket
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
+from huidu.cli.open_files import raise_open_files
 from huidu.core.errors import HuiduError, InvalidError, UnavailableError
 from huidu.core.places import Places
 from huidu.core.version import Version
@@ -98,16 +100,18 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def server_config(app: "FastAPI") -> "uvicorn.Config":
-    """How an instance's application is served."""
+def server_config(app: "FastAPI", max_connections: int = 1000) -> "uvicorn.Config":
+    """How an instance's application is served, at most so many connections at a time."""
     import uvicorn
 
+    from huidu.recognition.connections import BoundedProtocol
     from huidu.recognition.socket_protocol import PatientProtocol
 
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        # uvicorn only calls it, as it calls a class.
+        http=cast("Any", partial(BoundedProtocol, max_connections=max_connections)),
         ws=PatientProtocol,
         ws_max_size=_MESSAGE_BYTES,
         # A client that is silently gone keeps its stream for 40 s; a proxy sees something every 20 s.
@@ -127,14 +131,18 @@ def _run(version: Version, data: Path, limits: "Limits", listener: socket.socket
     import uvicorn
 
     from huidu import wire
+    from huidu.recognition.crowd import CrowdLimits, connections_for, uploads_for
 
+    open_files = raise_open_files()
+    crowd = CrowdLimits(uploads=uploads_for(open_files))
     failures: list[HuiduError] = []
 
     def stop(error: HuiduError) -> None:
         failures.append(error)
         server.should_exit = True
 
-    server = uvicorn.Server(server_config(wire.instance_app(version, data, limits, on_failure=stop)))
+    app = wire.instance_app(version, data, limits, on_failure=stop, crowd=crowd)
+    server = uvicorn.Server(server_config(app, connections_for(open_files)))
     host, port = listener.getsockname()[:2]
     print(f"version {version.name} on http://{host}:{port}, loading {version.model}", file=sys.stderr, flush=True)
     try:

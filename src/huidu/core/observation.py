@@ -16,8 +16,9 @@ from huidu.core.faces import RequestKind, hang_after_seconds
 from huidu.core.plan import Share
 from huidu.core.sockets import BAD_CODES, SocketReport, bad_close
 
-# What gateways log when the client went away before its answer; 100 is what Envoy says where it had been told to go on.
-CLIENT_LEFT = frozenset({0, 100, 499})
+# What gateways log when the client went away before its answer; 100 is what Envoy says where it had been told to go on,
+# 408 that its upload came too slowly and was ended.
+CLIENT_LEFT = frozenset({0, 100, 408, 499})
 # A socket to which audio has been sent for so long without a word is mute.
 MUTE_MS = 10_000
 # Behind nginx only bytes are seen: an answer of no more than this after the 101 holds no message worth the name.

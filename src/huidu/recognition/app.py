@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from huidu.ports import History, Sockets
 from huidu.recognition.border import Border, handle_errors
+from huidu.recognition.crowd import Crowd, CrowdLimits, Uploads, look_after
 from huidu.recognition.history import history_routes
 from huidu.recognition.metrics import CONTENT_TYPE
 from huidu.recognition.multipart import read_multipart
@@ -36,7 +37,7 @@ from huidu.recognition.stream import StreamLimits, Streams, stream_routes
 from huidu.recognition.transcribe import Asked, InstanceInfo, Limits, Service
 
 _MAX_FILENAME = 200
-_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (400, 404, 413, 503)}
+_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (400, 404, 408, 413, 503)}
 
 _ANSWERED: dict[int | str, dict[str, Any]] = {
     200: {
@@ -64,19 +65,25 @@ def create_app(
     stream_limits: StreamLimits = StreamLimits(),
     sockets: Sockets | None = None,
     opens: Callable[[str | None], bool] | None = None,
+    crowd_limits: CrowdLimits = CrowdLimits(),
 ) -> FastAPI:
     """The application; `service` is started and stopped with it. Without `sockets` no socket is reported.
 
     `opens` says of a header `Authorization` whether it opens everybody's history and a drain; None: both are open.
     """
     reporter = Reporter(sockets) if sockets is not None else None
+    report = reporter.write if reporter is not None else lambda _: None
+    streams = Streams(service, info.version, stream_limits, report)
+    uploads = Uploads(crowd_limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
         if reporter is not None:
             reporter.start()
+        looking = asyncio.create_task(look_after(crowd_limits.look_seconds, uploads.look, streams.look))
         yield
+        looking.cancel()
         service.stop()
         await asyncio.to_thread(service.recorder.stop)
         if reporter is not None:
@@ -85,6 +92,7 @@ def create_app(
     # FastAPI's own pages load scripts from elsewhere, and nothing here may.
     pages: dict[str, Any] = {"docs_url": None, "redoc_url": None}
     app = FastAPI(title="Huidu recognition", version=info.huidu, lifespan=lifespan, responses=_ERRORS, **pages)
+    app.add_middleware(Crowd, uploads=uploads)
     app.add_middleware(
         Border, service=service, version=info.version, max_upload_bytes=limits.max_upload_bytes, opens=opens
     )
@@ -93,8 +101,7 @@ def create_app(
     _add_openai(app, service, info)
     _add_operations(app, service, info)
     app.include_router(history_routes(history))
-    report = reporter.write if reporter is not None else lambda _: None
-    app.include_router(stream_routes(Streams(service, info.version, stream_limits, report)))
+    app.include_router(stream_routes(streams))
     return app
 
 

@@ -7,7 +7,7 @@ turns every error into one line of JSON. Nothing that went wrong inside reaches 
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import orjson
 from fastapi import FastAPI, Request
@@ -39,6 +39,7 @@ _FAMILIES = {
     403: "forbidden",
     404: "not_found",
     405: "not_found",
+    408: "too_slow",
     409: "refused",
     413: "too_large",
     503: "unavailable",
@@ -156,7 +157,9 @@ class Border:
         return counted
 
 
-def error_response(path: str, status: int, detail: str, field: str | None = None) -> Response:
+def error_response(
+    path: str, status: int, detail: str, field: str | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
     """One line of JSON: OpenAI's shape under `/v1`, ours elsewhere."""
     family = _FAMILIES.get(status, "internal" if status >= 500 else "invalid")
     if path.startswith("/v1/"):
@@ -164,8 +167,8 @@ def error_response(path: str, status: int, detail: str, field: str | None = None
         body: dict[str, object] = {"error": {"message": detail, "type": kind, "param": field, "code": family}}
     else:
         body = {"error": family, "detail": detail}
-    headers = {503: {"retry-after": "1"}, 401: {"www-authenticate": "Bearer"}}.get(status)
-    return Response(orjson.dumps(body), status, headers, "application/json")
+    known = {503: {"retry-after": "1"}, 401: {"www-authenticate": "Bearer"}}.get(status, {})
+    return Response(orjson.dumps(body), status, known | dict(headers or {}), "application/json")
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -186,7 +189,7 @@ def handle_errors(app: FastAPI) -> None:
         detail = error.detail
         if error.status_code in (404, 405):
             detail = f"{request.method} {request.url.path} is not served here; /openapi.json lists what is"
-        return error_response(request.url.path, error.status_code, detail)
+        return error_response(request.url.path, error.status_code, detail, headers=error.headers)
 
     async def gone(request: Request, _: Exception) -> Response:
         return error_response(request.url.path, 499, "the client went away while sending")

@@ -25,10 +25,13 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from huidu.core.errors import HuiduError, InvalidError, UnavailableError
+from huidu.core.fairness import Holding, admits, giving_way, nearly_full
 from huidu.core.sockets import SocketReport
 from huidu.ports import Audio, Recognition
 from huidu.recognition.border import error_response
+from huidu.recognition.crowd import client_address
 from huidu.recognition.meter import CLIENT, SERVICE, VANISHED, Meter, Silence
+from huidu.recognition.pace import Pace
 from huidu.recognition.pieces import join
 from huidu.recognition.recorder import Kept
 from huidu.recognition.schemas import Move, OpenStreams, StreamStart, read_form
@@ -48,6 +51,8 @@ _PARTIAL_S = 1.0
 _PARTIAL_COST = 4
 # Between two pieces of this length the event loop sees to the other streams.
 _PIECE_S = 1
+# Live audio brings at least four times as much.
+_LEAST_BYTES_PER_SECOND = 4_000
 # How long the server may take to say how a socket ended on which nothing can be sent any more.
 _LAST_WORD_S = 1.0
 
@@ -58,7 +63,8 @@ class StreamLimits:
 
     The start message comes within `start_seconds`, and then something at least every `idle_seconds`. A stream that is
     to move does so within `move_seconds`, even when its audio has stopped coming in the middle of a word. An open
-    stream is reported every `report_seconds`.
+    stream is reported every `report_seconds`. When nearly all are open, one address opens no more than half of them,
+    and of an address that has more those end that brought next to nothing for `rest_seconds`.
     """
 
     max_streams: int = 64
@@ -68,6 +74,7 @@ class StreamLimits:
     idle_seconds: float = 120
     move_seconds: float = 30
     report_seconds: float = 10
+    rest_seconds: float = 10
 
 
 class OverloadError(UnavailableError):
@@ -115,6 +122,27 @@ class Streams:
             stream.move()
         return len(self._open)
 
+    def look(self) -> None:
+        """Ends streams that rest while others may want in; to be called about once a second."""
+        if not nearly_full(len(self._open), self._limits.max_streams):
+            return
+        streams = list(self._open)
+        rest_seconds = self._limits.rest_seconds
+        holdings = [Holding(stream.address, stream.resting_seconds(rest_seconds)) for stream in streams]
+        for place in giving_way(holdings, self._limits.max_streams, rest_seconds):
+            streams[place].end_resting()
+
+    def _find_room(self, address: str) -> None:
+        most, taken = self._limits.max_streams, len(self._open)
+        if taken >= most:
+            raise OverloadError(f"no more than {most} streams are accepted at a time; come again in a second")
+        held = sum(stream.address == address for stream in self._open)
+        if not admits(held, taken, most):
+            raise OverloadError(
+                f"{held} of at most {most} streams are this address's own, and few are left for others; "
+                "come again in a second"
+            )
+
     async def serve(self, socket: WebSocket) -> None:
         """Serves one stream to its end.
 
@@ -123,10 +151,7 @@ class Streams:
         """
         try:
             self._service.admit()
-            if len(self._open) >= self._limits.max_streams:
-                raise OverloadError(
-                    f"no more than {self._limits.max_streams} streams are accepted at a time; come again in a second"
-                )
+            self._find_room(client_address(socket.scope))
         except UnavailableError as error:
             await socket.send_denial_response(error_response(PATH, 503, str(error)))
             return
@@ -274,6 +299,22 @@ class _Stream:
         self._report = report
         self._meter = Meter(self._origin, version)
         self._silence: Silence | None = None
+        self.address = client_address(socket.scope)
+        self._pace = Pace(limits.rest_seconds)
+        self._waiting_since: float | None = None
+        self._rest: asyncio.Timeout | None = None
+
+    def resting_seconds(self, window_seconds: float) -> float:
+        """For how long has been waited for a client that brings next to nothing; 0 while there is work to do."""
+        if self._waiting_since is None or self._inbox.stopped or self._inbox.has_samples:
+            return 0.0
+        waiting_seconds = asyncio.get_running_loop().time() - self._waiting_since
+        return self._pace.slow_for(window_seconds, _LEAST_BYTES_PER_SECOND, waiting_seconds)
+
+    def end_resting(self) -> None:
+        """Ends it where it is waited for."""
+        if self._rest is not None:
+            self._rest.reschedule(asyncio.get_running_loop().time())
 
     def move(self) -> None:
         if self._move_by is None:
@@ -406,7 +447,20 @@ class _Stream:
         self._meter.went(payload, has_text=bool(message.get("text", "").strip()))
 
     async def _receive(self) -> Message:
-        message = await self._socket.receive()
+        loop = asyncio.get_running_loop()
+        started = self._waiting_since = loop.time()
+        try:
+            async with asyncio.timeout(None) as self._rest:
+                message = await self._socket.receive()
+        except TimeoutError:
+            raise InvalidError(
+                f"next to no audio came for {self._limits.rest_seconds:g} s, and others want a stream; "
+                "accepted: audio as it is spoken, or stop"
+            ) from None
+        finally:
+            self._waiting_since = self._rest = None
+        audio = message.get("bytes")
+        self._pace.came(len(audio) if audio is not None else 0, loop.time() - started)
         self._meter.came(message)
         return message
 

@@ -94,8 +94,7 @@ local function note(handle, name, value)
 end
 
 -- What the version is told of a socket, for which it may have a record of its own; and who has none is watched.
-local function prepare_socket(handle, to_candidate, peer)
-  if peer then headers:replace("x-huidu-peer", peer) end
+local function prepare_socket(handle, to_candidate)
   headers:replace("x-huidu-share-bp", SHARE_BP)
   local watched
   if to_candidate then watched = WATCH_CANDIDATE else watched = WATCH_STABLE end
@@ -126,8 +125,10 @@ function envoy_on_request(handle)
   local method = headers:get(":method")
   local kind = kind_of(method)
   if unit_kind == "new" then note(handle, "cookie", COOKIE_HEAD .. user .. COOKIE_TAIL) end
+  -- A version that is nearly full tells clients apart by it.
+  if peer and kind ~= "other" then headers:replace("x-huidu-peer", peer) end
   if kind == "socket" then
-    prepare_socket(handle, to_candidate, peer)
+    prepare_socket(handle, to_candidate)
   elseif to_candidate then
     allow_time(method)
   end

@@ -15,7 +15,6 @@ STAT_PREFIX = "front"
 _CERTIFICATE = "front"
 
 _CONNECTION_BUFFER_BYTES = 1 << 20
-_MAX_CONNECTIONS = 50_000
 _MAX_HEADERS = 200
 _NO_COUNT = ".*[^0-9].*|.{10,}"
 _NO_PLAIN_NUMBER = ".*[^0-9.].*|.{16,}"
@@ -34,11 +33,11 @@ class Files:
     refused_log: str
 
 
-def bootstrap(place: Place, files: Files) -> Json:
-    """The document Envoy starts with."""
+def bootstrap(place: Place, files: Files, max_connections: int) -> Json:
+    """The document Envoy starts with; it has at most `max_connections` clients connected, and closes further ones."""
     connections = typed(
         "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-        max_active_downstream_connections=_MAX_CONNECTIONS,
+        max_active_downstream_connections=max_connections,
     )
     monitor = {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": connections}
     return {

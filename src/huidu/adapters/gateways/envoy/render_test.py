@@ -143,7 +143,7 @@ def test_cookies_are_for_secure_pages_where_the_gateway_speaks_tls() -> None:
 
 
 def test_the_bootstrap_holds_nothing_that_changes_with_routes_and_no_secret() -> None:
-    text = json.dumps(bootstrap(PLACE, FILES))
+    text = json.dumps(bootstrap(PLACE, FILES, 1000))
     for name in ("secret_configs", "local POLICY", "jwks", "private_key"):
         assert name not in text
 

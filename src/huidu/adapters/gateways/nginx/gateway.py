@@ -127,10 +127,13 @@ class NginxGateway(FileGateway):
             refused_log=str(self.places.logs / "gateway-refused.jsonl"),
             authorities=authorities(),
         )
+        process = self._process(nginx)
         lua = {f"lua/{name}": text for name, text in render.lua_files().items()}
         return lua | {
-            "huidu.conf": render.huidu_conf(self.place, layout, upstreams, alone=True, mark=self._mark(upstreams)),
-            "nginx.conf": render.nginx_conf(layout, self._process(nginx)),
+            "huidu.conf": render.huidu_conf(
+                self.place, layout, upstreams, True, self._mark(upstreams), process.requests_of_one_client
+            ),
+            "nginx.conf": render.nginx_conf(layout, process),
         }
 
     def _mark(self, upstreams: tuple[Upstream, ...]) -> str:

@@ -16,6 +16,9 @@ from huidu.adapters.gateways.place import Place
 from huidu.adapters.gateways.policy import policy_source
 from huidu.core.routes import Upstream
 
+# What nginx itself says where one client has too many requests open, on the way to the answer that tells so.
+_CROWDED = 598
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -37,6 +40,11 @@ class Process:
     open_files: int
     user: str | None
     load: tuple[str, ...]
+
+    @property
+    def requests_of_one_client(self) -> int:
+        """Half of all that can be open: each takes a connection to its client and one to a version."""
+        return max(1, self.workers * self.connections // 4)
 
 
 def lua_files() -> dict[str, str]:
@@ -74,10 +82,13 @@ http {{
 """
 
 
-def huidu_conf(place: Place, layout: Layout, upstreams: Sequence[Upstream], alone: bool, mark: str) -> str:
+def huidu_conf(
+    place: Place, layout: Layout, upstreams: Sequence[Upstream], alone: bool, mark: str, requests_of_one_client: int
+) -> str:
     """The part to include in the `http` block of an nginx with the Lua module.
 
-    `upstreams` are those spoken to by HTTPS. `alone` says that nginx is ours, `mark` names this rendering.
+    `upstreams` are those spoken to by HTTPS. `alone` says that nginx is ours, `mark` names this rendering. One client
+    address has at most `requests_of_one_client` open.
     """
     return f"""# Made by Huidu; changes are overwritten.
 # All that an nginx needs inside its http block:  include {layout.folder}/huidu.conf;
@@ -86,6 +97,8 @@ def huidu_conf(place: Place, layout: Layout, upstreams: Sequence[Upstream], alon
 
 lua_shared_dict huidu 16m;
 lua_shared_dict huidu_counts 1m;
+# A client's address as its keyed hash; the zone has room for one of each connection.
+limit_conn_zone $huidu_client zone=huidu_clients:16m;
 init_by_lua_block {{
     huidu = assert(loadfile({lua_text(f"{layout.folder}/lua/init.lua")}))({lua_text(f"{layout.folder}/lua")}, {{
 {_fixed(place, layout, upstreams, alone, mark)}    }})
@@ -125,7 +138,7 @@ log_format huidu_refused escape=json '{{"time":$msec,"status":"$status","request
 server {{
 {listen(place)}
 {"    ssl_certificate_by_lua_block { huidu.certificate() }" if place.tls else ""}
-{_limits(place)}
+{_limits(place, requests_of_one_client)}
     # Each line at once: one that is held back is lost with its worker, and was counted.
     access_log {quoted(layout.log)} huidu if=$huidu_log;
 
@@ -140,6 +153,7 @@ server {{
     error_page 413 @too_large;
     error_page 500 @broken;
     error_page 502 503 504 =503 @closed;
+    error_page {_CROWDED} =503 @crowded;
 
     uninitialized_variable_warn off;
     log_by_lua_block {{ huidu.ended() }}
@@ -167,10 +181,15 @@ server {{
         add_header Retry-After 1 always;
         return 503 '{_error("unavailable", "no version can serve this now")}';
     }}
+    location @crowded {{{_refusal(layout)}
+        {_answer_headers()}
+        add_header Retry-After 1 always;
+        return 503 '{_error("unavailable", _crowded(requests_of_one_client))}';
+    }}
     location @variables {{
         set $huidu_to ""; set $huidu_back ""; set $huidu_host ""; set $huidu_cookie "";
         set $huidu_rule ""; set $huidu_unit ""; set $huidu_release ""; set $huidu_peer ""; set $huidu_share_bp "";
-        set $huidu_log ""; set $huidu_socket "";
+        set $huidu_client ""; set $huidu_log ""; set $huidu_socket "";
     }}
 }}
 
@@ -227,12 +246,16 @@ def listen(place: Place) -> str:
     ssl_session_cache shared:huidu_tls:4m;"""
 
 
-def _limits(place: Place) -> str:
+def _limits(place: Place, requests_of_one_client: int) -> str:
     return f"""    client_max_body_size {place.max_upload_bytes};
     client_body_buffer_size 256k;
     large_client_header_buffers 2 {place.max_header_bytes};
     client_header_timeout 10s;
-    client_body_timeout 60s;
+    # Between two reads: whoever sends nothing for so long is gone.
+    client_body_timeout 30s;
+    limit_conn huidu_clients {requests_of_one_client};
+    # A status of its own, which no version answers: a 503 of a candidate's would lead to the stable version.
+    limit_conn_status {_CROWDED};
     # So that an early answer reaches a client that is still sending.
     lingering_time 60s;
     keepalive_requests 1000000;
@@ -286,6 +309,7 @@ def _locations(suffix: str, upstream: str, more: str) -> str:
     return f"""    location @candidate{suffix} {{
         proxy_intercept_errors on;
         error_page 502 503 504 = $huidu_back;
+        error_page {_CROWDED} =503 @crowded;
         proxy_connect_timeout 1s;
         {more}proxy_pass {upstream};
     }}
@@ -321,6 +345,10 @@ def _error(family: str, detail: str) -> str:
 
 def _too_large(place: Place) -> str:
     return f"the request is larger than the accepted {place.max_upload_bytes} bytes"
+
+
+def _crowded(requests_of_one_client: int) -> str:
+    return f"this address has {requests_of_one_client} requests open; accepted: no more at a time"
 
 
 def _header_too_large(place: Place) -> str:

@@ -82,9 +82,11 @@ local function tell_version(record)
   local state = record.state
   ngx.var.huidu_rule, ngx.var.huidu_unit = record.rule, record.drawn.unit
   if state.release_header then ngx.var.huidu_release = state.release_header end
-  if record.request_kind == "socket" then
-    ngx.var.huidu_peer, ngx.var.huidu_share_bp = record.peer or "", state.share_header
-  end
+  -- nginx counts the open requests of a client by it.
+  ngx.var.huidu_client = record.peer or ""
+  -- A version that is nearly full tells clients apart by it.
+  if record.request_kind ~= "other" then ngx.var.huidu_peer = record.peer or "" end
+  if record.request_kind == "socket" then ngx.var.huidu_share_bp = state.share_header end
 end
 
 -- The location that leads to the version chosen; "" where that is the present one.

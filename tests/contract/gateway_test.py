@@ -46,16 +46,29 @@ from huidu.adapters.gateways.installed import installed_folder
 from huidu.adapters.gateways.log import parsed
 from huidu.adapters.gateways.place import Tls
 from huidu.core.audience import ADDRESS, Audience, CookieRule, HeaderRule, NetworkRule, Rule
-from huidu.core.bucket import bucket, new_uid, unit_of
+from huidu.core.bucket import bucket
 from huidu.core.errors import InvalidError
 from huidu.core.routes import Routes, Upstream
+from huidu.core.units import new_uid, unit_keys, unit_of
 from huidu.ports import FenceError
 
 ENGINES = sorted(GATEWAYS)
 SOCKET_KEYS = ("close_code", "closed_by", "first_message_ms", "frames_up", "frames_down")
 LOG_KEYS = {
     *("time", "request_id", "release", "version", "served_by", "generation", "kind", "rule", "unit", "unit_kind"),
-    *("bucket", "peer", "share_bp", "attempts", "status", "ms", "service_ms", "upload_ms", "bytes_up", "bytes_down"),
+    *(
+        "bucket",
+        "peer",
+        "key_id",
+        "share_bp",
+        "attempts",
+        "status",
+        "ms",
+        "service_ms",
+        "upload_ms",
+        "bytes_up",
+        "bytes_down",
+    ),
     *("audio_seconds", "chars", "flags", *SOCKET_KEYS),
 }
 
@@ -160,6 +173,7 @@ def test_gateway_log_says_what_was_decided(both: list[Front]) -> None:
             got = [line[name] for name in ("version", "served_by", "rule", "unit", "unit_kind", "bucket", "release")]
             assert got == [meant.version, meant.version, meant.rule, meant.unit, meant.unit_kind, meant.bucket, 7]
             assert line["peer"] == meant.peer is not None
+            assert line["key_id"] == answer.got("x-huidu-key-id") == unit_keys(SECRET).key_id
         client.close()
 
 
@@ -296,7 +310,7 @@ def test_gateway_takes_a_bearer_of_another_kind_for_an_anonymous_user(kept: Fron
     client = kept.client()
     answer = client.request([("Authorization", "Bearer sk-proj-abc"), ("Cookie", "huidu_uid=ann")])
     assert answer.got("authorization") == "Bearer sk-proj-abc"
-    assert answer.got("x-huidu-unit") == unit_of(SECRET, "ann")
+    assert answer.got("x-huidu-unit") == unit_of(SECRET, "cookie", "ann")
     client.close()
 
 
@@ -919,7 +933,7 @@ def _logs_kinds(gate: Front, faces: str, meant: dict[tuple[str, str], str]) -> N
             with closing(RawClient(gate.port)) as client:
                 client.send([request_bytes([cookie], target, method)])
                 client.socket.recv(1 << 16)
-        unit = unit_of(SECRET, user)
+        unit = unit_of(SECRET, "cookie", user)
         (line,) = until(lambda unit=unit: [line for line in gate.lines() if line["unit"] == unit])
         assert line["kind"] == kind, (gate, method, target)
         assert set(line) == LOG_KEYS

@@ -293,6 +293,7 @@ class Service:
             rule=origin.rule,
             unit=origin.unit,
             user_key=origin.unit,
+            unit_key_id=origin.key_id if origin.unit else None,
             status="error",
         )
 

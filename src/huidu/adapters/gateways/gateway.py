@@ -12,6 +12,7 @@ from huidu.adapters.gateways.place import Place
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.places import Places
 from huidu.core.routes import Routes, from_json, rolled_back, to_json
+from huidu.core.units import UnitKeys, unit_keys
 from huidu.ports import FenceError, Written
 
 _LOCK_WAIT_SECONDS = 2.0
@@ -102,7 +103,7 @@ class FileGateway(ABC):
         return self._folder.reopen_log()
 
     def secret(self) -> str:
-        """The installation's secret, under which users appear as units; made once."""
+        """The installation's secret, of which all its keys are derived; made once."""
         path = self._folder.root / "secret"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +114,10 @@ class FileGateway(ABC):
                 path.hardlink_to(fresh)
             fresh.unlink()
         return path.read_text()
+
+    def keys(self) -> UnitKeys:
+        """The keys under which users and clients appear in log and store."""
+        return unit_keys(self.secret())
 
     def _refuse_behind(self, fence: int) -> None:
         if self._folder.fence() > fence:

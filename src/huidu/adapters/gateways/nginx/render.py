@@ -15,6 +15,7 @@ from huidu.adapters.gateways.nginx.text import lua_text, quoted
 from huidu.adapters.gateways.place import Place
 from huidu.adapters.gateways.policy import policy_source
 from huidu.core.routes import Upstream
+from huidu.core.units import KEY_ID_HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,11 @@ http {{
 """
 
 
-def huidu_conf(place: Place, layout: Layout, upstreams: Sequence[Upstream], alone: bool, mark: str) -> str:
+def huidu_conf(place: Place, layout: Layout, upstreams: Sequence[Upstream], key_id: str, alone: bool, mark: str) -> str:
     """The part to include in the `http` block of an nginx with the Lua module.
 
-    `upstreams` are those spoken to by HTTPS. `alone` says that nginx is ours, `mark` names this rendering.
+    `upstreams` are those spoken to by HTTPS, `key_id` names the keys of units and peers. `alone` says that nginx is
+    ours, `mark` names this rendering.
     """
     return f"""# Made by Huidu; changes are overwritten.
 # All that an nginx needs inside its http block:  include {layout.folder}/huidu.conf;
@@ -129,7 +131,7 @@ server {{
     # Each line at once: one that is held back is lost with its worker, and was counted.
     access_log {quoted(layout.log)} huidu if=$huidu_log;
 
-{_proxying(place.tls is not None)}
+{_proxying(place.tls is not None, key_id)}
     # Our own answers, in one shape. 418 leads from the choice to another location.
     default_type application/json;
     recursive_error_pages on;
@@ -242,7 +244,7 @@ def _limits(place: Place) -> str:
     gzip off;"""
 
 
-def _proxying(tls: bool) -> str:
+def _proxying(tls: bool, key_id: str) -> str:
     """The complete set of headers: a location with one of its own would inherit none."""
     return f"""    proxy_http_version 1.1;
     proxy_set_header Host $http_host;
@@ -254,6 +256,7 @@ def _proxying(tls: bool) -> str:
     proxy_set_header X-Request-Id $request_id;
     proxy_set_header x-huidu-rule $huidu_rule;
     proxy_set_header x-huidu-unit $huidu_unit;
+    proxy_set_header {KEY_ID_HEADER} {quoted(key_id)};
     proxy_set_header x-huidu-attempt $huidu_attempt;
     proxy_set_header x-huidu-release $huidu_release;
     proxy_set_header x-huidu-peer $huidu_peer;

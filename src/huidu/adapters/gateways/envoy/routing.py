@@ -5,6 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from huidu.adapters.gateways import answers
 from huidu.adapters.gateways.envoy.clusters import fallback_cluster, version_cluster
 from huidu.adapters.gateways.envoy.shapes import Json, header, typed
 from huidu.adapters.gateways.place import Place
@@ -140,13 +141,12 @@ def _route(
         common["request_headers_to_add"] = [header("x-huidu-release", str(routes.release))]
     beyond = {"start": place.max_upload_bytes + 1, "end": _GREATEST_LENGTH}
     too_large = {"name": "content-length", "range_match": beyond}
-    refusal = f"the upload is larger than {place.max_upload_bytes} bytes; accepted: up to that"
     return [
         common
         | {
             # The rule first: it is the cheaper to compare, and most often another.
             "match": {"prefix": "/", "headers": [*headers, too_large]},
-            "direct_response": {"status": 413, "body": {"inline_string": refusal}},
+            "direct_response": {"status": answers.too_large(place).status},
         },
         common
         | {

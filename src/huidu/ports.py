@@ -98,6 +98,7 @@ class Recognition:
     rule: str | None = None
     unit: str | None = None
     user_key: str | None = None
+    unit_key_id: str | None = None  # which key made the unit; None: an earlier Huidu's
     options: dict[str, Any] | None = None
     status: str = "done"
     error: str | None = None

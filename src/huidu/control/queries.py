@@ -11,6 +11,7 @@ from huidu.core.plan import Golden, Share, Stage
 from huidu.core.record import Watch
 from huidu.core.release import Release, accepted, standing
 from huidu.core.routes import Routes
+from huidu.core.units import distinct
 from huidu.core.verdict import State, Verdict
 from huidu.core.wording import alarm_words, missing_words, one_peer_words, words
 
@@ -80,10 +81,10 @@ def _compared(sums: VersionSums) -> dict[str, int]:
     return {
         "requests": sums.requests,
         "failed": sums.bad,
-        "users": len(sums.units),
+        "users": sums.users,
         "texts": len(sums.texts),
         "sockets": sums.sockets,
-        "peers": len(sums.peers),
+        "peers": distinct(sums.peers),
     }
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
+from pathlib import PurePath
 from typing import Any
 
 import orjson
@@ -13,8 +14,9 @@ from fastapi import FastAPI, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
+from huidu.core.errors import UnavailableError
 from huidu.ports import History, Sockets
-from huidu.recognition.border import Border, handle_errors
+from huidu.recognition.border import Border, handle_errors, through_gateway
 from huidu.recognition.crowd import Crowd, CrowdLimits, Uploads, look_after
 from huidu.recognition.history import history_routes
 from huidu.recognition.metrics import CONTENT_TYPE
@@ -163,15 +165,21 @@ def _add_operations(app: FastAPI, service: Service, info: InstanceInfo) -> None:
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["operation"])
-    async def readyz() -> dict[str, str]:
+    async def readyz(request: Request) -> dict[str, str]:
         """The model is loaded and warmed up; 503 until then."""
+        if service.failure is not None and not through_gateway(request.headers):
+            # Why may name files: that is for who reaches the instance itself.
+            raise UnavailableError(f"version {info.version} could not be loaded: {service.failure}")
         service.require_ready()
         return {"status": "ready", "version": info.version}
 
     @app.get("/version", tags=["operation"])
-    async def version() -> dict[str, str]:
-        """What is served, exactly."""
-        return asdict(info)
+    async def version(request: Request) -> dict[str, str]:
+        """What is served, exactly. Where the model lies on the server is told to nobody who came through a gateway."""
+        told = asdict(info)
+        if through_gateway(request.headers):
+            told["model"] = PurePath(info.model).name
+        return told
 
     @app.get("/metrics", tags=["operation"])
     async def metrics() -> Response:

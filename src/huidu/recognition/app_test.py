@@ -29,7 +29,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
-INFO = InstanceInfo("v1", "f" * 64, "echo", "cpu", "models/v1", "0.1.0")
+INFO = InstanceInfo("v1", "f" * 64, "echo", "cpu", "/srv/models/nano-v1", "0.1.0")
 TEXT = "1600 samples at 16000 Hz"
 MAX_BYTES = 100_000
 
@@ -346,6 +346,10 @@ def test_a_model_that_cannot_be_loaded_is_reported(error: Exception) -> None:
         answer = instance.client.get("/readyz")
         assert answer.status_code == 503
         assert str(error) in answer.json()["detail"]
+        # Which may name files of the server.
+        marked = instance.client.get("/readyz", headers={"x-forwarded-for": "10.8.0.1"})
+        for told in (marked, instance.post({"audio": ("a.wav", WAV)})):
+            assert (told.status_code, str(error) in told.text) == (503, False)
         assert [type(failure) for failure in instance.failures] in ([InvalidError], [UnavailableError])
         assert instance.client.get("/healthz").status_code == 200
 
@@ -474,6 +478,15 @@ def test_recognition_needs_no_token(guarded: TestClient) -> None:
     assert guarded.post("/api/v1/transcribe", files={"audio": ("a.wav", WAV)}).status_code == 200
     key = {"authorization": "Bearer a-key-of-openai"}
     assert guarded.post("/v1/audio/transcriptions", files={"file": ("a.wav", WAV)}, headers=key).status_code == 200
+
+
+@pytest.mark.parametrize("mark", ["x-huidu-unit", "x-forwarded-for", "x-envoy-attempt-count"])
+def test_who_comes_through_a_gateway_is_told_no_path_of_the_server(shared: Instance, mark: str) -> None:
+    assert shared.client.get("/version").json()["model"] == "/srv/models/nano-v1"
+    told = shared.client.get("/version", headers={mark: "1"})
+    assert (told.json()["model"], told.json()["fingerprint"]) == ("nano-v1", "f" * 64)
+    for path in ("/version", "/%76ersion", "/openapi.json", "/v1/models", "/readyz", "/healthz", "/nope", "/docs"):
+        assert "/srv" not in shared.client.get(path, headers={mark: "1"}).text
 
 
 def test_what_is_not_served_is_not_found_in_our_shape(shared: Instance) -> None:

@@ -54,6 +54,11 @@ _WITH_TOKEN = ("/api/v1/history", "/api/v1/drain")
 _MARKS_OF_A_GATEWAY = frozenset({"x-huidu-unit", "x-envoy-attempt-count", "x-forwarded-for"})
 
 
+def through_gateway(headers: Headers) -> bool:
+    """Whether a request came through a gateway, which marks all that it sends on: then a user may have sent it."""
+    return not _MARKS_OF_A_GATEWAY.isdisjoint(headers.keys())
+
+
 class UploadLimitError(HTTPException):
     """The upload is over the limit. An `HTTPException`, because frameworks let those through untouched."""
 
@@ -116,7 +121,7 @@ class Border:
 
     def _refused(self, path: str, headers: Headers) -> tuple[int, str] | None:
         """Status and detail where a path is not for whoever asks."""
-        if path.startswith(_FOR_OPERATORS) and not _MARKS_OF_A_GATEWAY.isdisjoint(headers.keys()):
+        if path.startswith(_FOR_OPERATORS) and through_gateway(headers):
             return 403, "through the gateway go recognitions; accepted: the instance's own address"
         if self._opens and path.startswith(_WITH_TOKEN) and not self._opens(headers.get("authorization")):
             return 401, (

@@ -141,10 +141,15 @@ class Service:
         """Takes no more work; what is being decoded ends."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def failure(self) -> HuiduError | None:
+        """Why the model could not be loaded; None while nothing is known to be wrong."""
+        return self._failure
+
     def require_ready(self) -> None:
         """Raises `UnavailableError` until loaded and warmed up."""
         if self._failure is not None:
-            raise UnavailableError(f"version {self._info.version} could not be loaded: {self._failure}")
+            raise UnavailableError(f"version {self._info.version} could not be loaded; its instance's log says why")
         if self._engine is None:
             raise UnavailableError(f"version {self._info.version} is loading; come again when /readyz says so")
 
@@ -345,5 +350,6 @@ class Service:
             rule=origin.rule,
             unit=origin.unit,
             user_key=origin.unit,
+            unit_key_id=origin.key_id if origin.unit else None,
             status="error",
         )

@@ -17,6 +17,7 @@ from huidu.core.codec import StoredError
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.places import Places
 from huidu.core.routes import Routes, from_json, rolled_back, to_json
+from huidu.core.units import UnitKeys, unit_keys
 from huidu.ports import FenceError, Written
 
 _LOG = logging.getLogger(__name__)
@@ -159,6 +160,10 @@ class FileGateway(ABC):
                 f"accepted: the same secret, or neither {path.name} nor {copy.name} for a new one"
             )
         return kept
+
+    def keys(self) -> UnitKeys:
+        """The keys under which users and clients appear in log and store."""
+        return unit_keys(self.secret())
 
     def _refuse_behind(self, fence: int) -> None:
         if self._folder.fence() > fence:

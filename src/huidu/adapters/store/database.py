@@ -25,7 +25,7 @@ from huidu.core.errors import InvalidError, UnavailableError
 FILE_NAME = "history.db"
 # The newest migration. Instances write it into a fresh database without importing Alembic; a test holds it to
 # what lies in `migrations/versions`.
-HEAD = "0002"
+HEAD = "0003"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_S = 5.0
@@ -68,6 +68,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that holds the write lock from its start; all of it is stored, or nothing."""
     with store_errors(), engine.begin() as connection:
         yield connection
+
+
+def knows_unit_keys(connection: Connection) -> bool:
+    """Whether the history says which key made a unit: it does not before control has migrated it (0003)."""
+    query = "SELECT 1 FROM pragma_table_info('recognition_history') WHERE name = 'unit_key_id'"
+    return connection.exec_driver_sql(query).first() is not None
 
 
 @contextmanager

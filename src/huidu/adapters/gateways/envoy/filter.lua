@@ -120,9 +120,14 @@ end
 
 function envoy_on_request(handle)
   headers = handle:headers()
+  local method = headers:get(":method")
+  -- Its answer would be what versions are told: the words come with the gateway's other answers (front.py).
+  if method == "TRACE" then
+    handle:respond({ [":status"] = "405" }, "")
+    return
+  end
   local now = handle:timestamp() / 1000
   local rule, to_candidate, drawn, unit_kind, user, peer = decide(policy, host, handle, now)
-  local method = headers:get(":method")
   local kind = kind_of(method)
   if unit_kind == "new" then note(handle, "cookie", COOKIE_HEAD .. user .. COOKIE_TAIL) end
   -- A version that is nearly full tells clients apart by it.

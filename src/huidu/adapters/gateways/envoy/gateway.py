@@ -24,6 +24,7 @@ from huidu.adapters.gateways.place import Place
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.places import Places
 from huidu.core.routes import Routes
+from huidu.core.units import UnitKeys
 
 _MASKED = "********"
 # Envoy takes a file within milliseconds, under full load within half a second.
@@ -85,7 +86,7 @@ class EnvoyGateway(FileGateway):
             "bootstrap.json": bootstrap(self.place, self._files(), _max_connections()),
             "envoy/clusters/cds.json": _versioned(self._clusters(routes)),
             "envoy/tokens/ecds.json": _masked_keys(_versioned([token_filter(routes, _MASKED)])),
-            "envoy/rds.json": self._rendered_routes(routes, _MASKED),
+            "envoy/rds.json": self._rendered_routes(routes, self.keys().masked()),
         }
         if self.place.tls:
             found["envoy/certificate/sds.json"] = certificate(self.place.tls)
@@ -145,10 +146,10 @@ class EnvoyGateway(FileGateway):
         self._held = held
 
     def _document(self, routes: Routes) -> Json:
-        return self._rendered_routes(routes, self.secret())
+        return self._rendered_routes(routes, self.keys())
 
-    def _rendered_routes(self, routes: Routes, secret: str) -> Json:
-        return discovery(str(routes.generation), [route_configuration(routes, self.place, secret)])
+    def _rendered_routes(self, routes: Routes, keys: UnitKeys) -> Json:
+        return discovery(str(routes.generation), [route_configuration(routes, self.place, keys)])
 
     def _clusters(self, routes: Routes) -> list[Json]:
         return clusters(routes, self.place, _system_ca())

@@ -272,11 +272,10 @@ class Crowd:
         self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        if scope["type"] != "http" or not _has_body(headers) or scope["path"] in _COMMANDS:
+        if scope["type"] != "http" or scope["path"] in _COMMANDS or not _has_body(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
-        announced = headers.get("content-length", "")
+        announced = Headers(scope=scope).get("content-length", "")
         # An absurd length was refused at the border.
         upload = self._uploads.begin(client_address(scope), int(announced) if announced.isdecimal() else 0)
         try:

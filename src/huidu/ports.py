@@ -156,7 +156,16 @@ class Gateway(Protocol):
     def swap(self, routes: Routes, fence: int) -> None:
         """Puts routes in force, and lays out the roll back that fits them.
 
-        Raises `FenceError` where somebody rolled back without control since `fence` was adopted.
+        Raises `FenceError` where somebody rolled back without control since `fence` was adopted, and
+        `UnavailableError` where the gateway or the disk refuses them: then those in force stay.
+        """
+        ...
+
+    def go_back(self) -> Routes | None:
+        """Puts the roll back in force that is laid out beside the routes, and returns it; None where there is none.
+
+        Needs no room on the disk, and raises the fence, which is then to be adopted. Raises `UnavailableError` where
+        it cannot be done.
         """
         ...
 

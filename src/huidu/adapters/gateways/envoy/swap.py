@@ -4,13 +4,11 @@ gateway/envoy/              what Envoy watches: rds.json, and in folders of thei
                             not have the others read again, clusters/cds.json, tokens/ecds.json, certificate/sds.json
 """
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from huidu.adapters.gateways.folder import SwapFolder, until, write_aside
+from huidu.adapters.gateways.folder import SwapFolder, until
 from huidu.core.places import Places
 
 
@@ -57,8 +55,9 @@ class EnvoyFolder(SwapFolder):
         for path in files:
             path.parent.mkdir(parents=True, exist_ok=True)
 
-    def put(self, document: dict[str, Any]) -> None:
-        write_aside(self.routes_file.path, json.dumps(document))
+    @property
+    def document_path(self) -> Path:
+        return self.routes_file.path
 
     def in_force(self) -> int | None:
         text = self.version(self.routes_file) or ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from huidu.adapters.gateways.folder import SwapFolder, write_aside
+from huidu.adapters.gateways.folder import SwapFolder
 
 
 class NginxFolder(SwapFolder):
@@ -27,10 +27,12 @@ class NginxFolder(SwapFolder):
         """What nginx starts from: its configuration, its Lua and the last state."""
         return self.root / "nginx"
 
-    def put(self, document: dict[str, Any]) -> None:
-        text = json.dumps(document)
-        write_aside(self.home / "state.json", text)
-        self.ask("POST", "/state", text)
+    @property
+    def document_path(self) -> Path:
+        return self.home / "state.json"
+
+    def hand_over(self, text: str) -> bool:
+        return self.ask("POST", "/state", text) is not None
 
     def in_force(self) -> int | None:
         text = (self.ask("GET", "/generation") or "").strip()

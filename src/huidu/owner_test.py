@@ -183,8 +183,9 @@ def test_root_acts_as_the_owner_of_the_data_folder(tmp_path: Path) -> None:
     data.mkdir()
     os.chown(data, 65534, 65534)
     code = (
-        "import os, sys; from pathlib import Path; from huidu.core.places import Places;\n"
-        "from huidu.owner import act_as_owner; act_as_owner(Places(Path(sys.argv[1]))); print(os.geteuid(), os.getegid())"
+        "import os, sys; from pathlib import Path; from huidu.core.places import Places\n"
+        "from huidu.owner import act_as_owner\n"
+        "act_as_owner(Places(Path(sys.argv[1]))); print(os.geteuid(), os.getegid())"
     )
     done = subprocess.run([sys.executable, "-c", code, str(data)], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["65534", "65534"]

@@ -45,6 +45,8 @@ def act_as_owner(places: Places) -> None:
     """
     found = places.data.stat()
     if os.geteuid() == _ROOT and found.st_uid != _ROOT:
+        # Loaded at the first address that is looked up; the interpreter may lie where only root can read.
+        "host".encode("idna")
         os.setegid(found.st_gid)
         os.seteuid(found.st_uid)
 

@@ -21,7 +21,7 @@ from typing import Any
 from huidu.adapters.gateways.folder import SwapFolder, read_json
 from huidu.adapters.gateways.installed import installed_folder
 from huidu.cli.data_folder import data_folder
-from huidu.cli.doors import ClosedError, bearer, door, elsewhere
+from huidu.cli.doors import ClosedError, bearer, door, elsewhere, refuse_strangers
 from huidu.core.errors import HuiduError
 from huidu.core.places import Places
 from huidu.owner import Token, act_as_owner
@@ -68,6 +68,8 @@ def main(arguments: list[str]) -> int:
     with suppress(OSError):
         act_as_owner(places)
     try:
+        if not elsewhere():
+            refuse_strangers(places)
         _refuse_nowhere(config, places)
         return int({"status": _status, "rollback": _rollback}.get(asked.command, _command)(asked, places))
     except SaidNoError as error:

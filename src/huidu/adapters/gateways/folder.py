@@ -306,11 +306,22 @@ class SwapFolder(ABC):
         path, text = self._whole_document(folder, routes)
         self._put_back(lambda: path.rename(self.document_path), text)
         try:
-            self._put_routes(folder)
+            self._put_whole_routes(folder)
         except OSError as error:
             self.unrecorded.append(f"{self.root / 'routes.json'} could not be written ({error.strerror})")
         else:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _put_whole_routes(self, folder: Path) -> None:
+        """As `_put_routes`, where one of the two may be damaged: the other is then in the file's place."""
+        file, copy = both(folder / "routes.json")
+        if _is_sealed(file) and _is_sealed(copy):
+            self._put_routes(folder)
+            return
+        # A copy of the routes before must not count for these.
+        both(self.root / "routes.json")[1].unlink(missing_ok=True)
+        (file if _is_sealed(file) else copy).rename(self.root / "routes.json")
+        sync_folder(self.root)
 
     def _go_back_by_one_file(self, back: Back) -> None:
         text = json.dumps(back.document)
@@ -464,6 +475,14 @@ def read_json(path: Path) -> dict[str, Any] | None:
         raise codec.StoredError(f"{path} is damaged: it is no text; accepted: a JSON object") from None
     except OSError as error:
         raise codec.StoredError(f"{path} cannot be read ({error.strerror}); accepted: a JSON object") from None
+
+
+def _is_sealed(path: Path) -> bool:
+    try:
+        codec.unsealed(path.read_bytes().decode(), str(path))
+    except (OSError, UnicodeDecodeError, codec.StoredError):
+        return False
+    return True
 
 
 def _usable(routes: dict[str, Any]) -> bool:

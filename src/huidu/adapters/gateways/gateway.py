@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from huidu.core.routes import Routes, from_json, rolled_back, to_json
 from huidu.core.units import UnitKeys, unit_keys
 from huidu.ports import FenceError, Written
 
+_MADE_SECRET = re.compile("[0-9a-f]{32}")
 _LOG = logging.getLogger(__name__)
 _LOCK_WAIT_SECONDS = 2.0
 # Whoever goes back does not wait for one that was stopped in the middle of a swap.
@@ -144,10 +146,12 @@ class FileGateway(ABC):
         path, copy = both(self._folder.root / "secret")
         kept, found = _copied_secret(copy), _plain_secret(path)
         if kept is None:
-            if found is None and (path.exists() or copy.exists()):
+            # Beside a damaged copy only what was made here is surely whole.
+            doubtful = found is None or (copy.exists() and not _MADE_SECRET.fullmatch(found))
+            if doubtful and (path.exists() or copy.exists()):
                 raise UnavailableError(
-                    f"{path} is damaged and has no good copy; accepted: the file of a backup, or neither {path.name} "
-                    f"nor {copy.name}: then a secret is made anew, and every user becomes another unit"
+                    f"{path} is damaged and has no good copy; accepted: the file of a backup without {copy.name}, or "
+                    "neither of them: then a secret is made anew, and every user becomes another unit"
                 )
             found = found or _made_secret(path)
             # A disk that takes nothing has the secret itself.

@@ -185,7 +185,6 @@ def test_every_channel_layout_gives_the_text_of_its_speech(engine: SherpaEngine)
         text, speech = engine.transcribe(clip), clip.samples
         layouts = {
             "the same in both": [speech, speech],
-            "one side silent": [speech, nothing * speech],
             "opposite phase": [speech, -speech],
             "nearly opposite": [speech, np.float32(-0.7) * speech],
             "5.1, centre": [nothing * speech] * 2 + [speech] + [nothing * speech] * 3,

@@ -414,6 +414,14 @@ class Store(Protocol):
         """Keeps the larger of what is stored and what is given, by version."""
         ...
 
+    def memory(self) -> Any:
+        """What `keep_memory` was given last, as plain JSON; None before the first time."""
+        ...
+
+    def keep_memory(self, lives: dict[str, Any]) -> None:
+        """Stores what is known of the memory that versions took lately."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LogRead:

@@ -110,6 +110,8 @@ def server_config(app: "FastAPI", max_connections: int = 1000) -> "uvicorn.Confi
     return uvicorn.Config(
         app,
         loop="uvloop",
+        # What fails as it starts is said, and not served without.
+        lifespan="on",
         # uvicorn only calls it, as it calls a class.
         http=cast("Any", partial(BoundedProtocol, max_connections=max_connections)),
         ws=PatientProtocol,

@@ -12,14 +12,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from huidu.control.admission import admit
+from huidu.control.admission import Need, admit
 from huidu.control.decide import Gathered, View, decide, entered, remembered
 from huidu.control.gather import REPORTS_AT_ONCE, Gatherer
 from huidu.control.golden import GoldenRun
+from huidu.control.memory import Lives, Peak
 from huidu.control.parts import Config, Parts
 from huidu.core.alarms import Alarm, AlarmKind
 from huidu.core.audience import CLOCK_BACK_SECONDS
-from huidu.core.errors import HuiduError, InvalidError, RefusedError, UnavailableError, unknown_name
+from huidu.core.errors import (
+    HuiduError,
+    InvalidError,
+    RefusedError,
+    TakenOverError,
+    UnavailableError,
+    unknown_name,
+)
 from huidu.core.plan import Golden
 from huidu.core.record import Happening, Outcome, Record
 from huidu.core.release import (
@@ -50,8 +58,6 @@ from huidu.ports import FenceError, Instance, Process, Reach
 
 _LOG = logging.getLogger(__name__)
 _APPLIED_SECONDS = 2.0
-# Without a declaration or a measurement: what a small engine with its runtime was seen to take.
-_UNKNOWN_PEAK_BYTES = 500 * 10**6
 _BRING_UP_TRIES = 600
 _ALIVE = ("running", "starting", "backoff")
 _BRING_UP_PAUSE_SECONDS = 0.1
@@ -95,6 +101,7 @@ class Controller:
         self._parts, self.config = parts, config
         self._lock = threading.RLock()
         self._live = _Live()
+        self._lives = Lives(parts.store.memory())
         self._gatherer = Gatherer(parts)
         parts.instance.trust(config.authorities)
         stored = parts.store.load()
@@ -250,6 +257,13 @@ class Controller:
         if grown:
             self._live.peaks.update(grown)
             self._parts.store.raise_peak_memory(grown, found.now)
+        if self._lives.note({name: process.rss_bytes for name, process in found.processes.items()}, found.now):
+            try:
+                self._parts.store.keep_memory(self._lives.to_json())
+            except TakenOverError:
+                raise
+            except UnavailableError:
+                pass  # the next minute stores this one, too
 
     # ------------------------------------------------------------------ applying
 
@@ -455,20 +469,19 @@ class Controller:
         def used(name: str | None) -> int:
             return processes[name].rss_bytes if name in processes else 0
 
-        stable_peak = self._peak(fleet.stable) if fleet.stable in processes else 0
         admit(
-            candidate.name,
-            max(0, self._peak(candidate.name) - used(candidate.name)),
-            max(0, stable_peak - used(fleet.stable)),
+            Need(candidate.name, self._peak(candidate.name), used(candidate.name)),
+            Need(fleet.stable, self._peak(fleet.stable), used(fleet.stable)) if fleet.stable in processes else None,
             self.config.reserve_bytes,
             # The former stable version ends when this release begins.
             self._parts.runtime.free_memory_bytes() + (used(fleet.previous) if fleet.previous != candidate.name else 0),
         )
 
-    def _peak(self, version: str) -> int:
-        declared = self._version(version).memory_bytes
-        measured = self._parts.store.peak_memory_bytes(version)
-        return declared or measured or _UNKNOWN_PEAK_BYTES
+    def _peak(self, version: str) -> Peak:
+        """What admission counts with for a version that Huidu runs."""
+        return self._lives.peak(
+            version, self._version(version).memory_bytes, self._parts.store.peak_memory_bytes(version)
+        )
 
     # Each of these raises `RefusedError` where the release is not, or no longer, where its sender saw it.
 

@@ -5,13 +5,15 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+_QUIET_S = 0.5
+
 
 class PatientProtocol(WebSocketsSansIOProtocol):
     """Two things go wrong in uvicorn's own with clients that send more than can be taken.
 
     A message over the limit is answered with close code 1009, and the connection closed at once: what the client has
     sent meanwhile makes the kernel reset it, and the client never hears of the code. Here what still comes is read
-    and dropped until the client closes, for some seconds.
+    and dropped until nothing comes any more, or the client closes; for some seconds at most.
 
     A client must answer a ping within 20 s. While a stream is slowed down its answer lies behind audio that nobody
     has read yet. Here a client lives as long as anything comes from it, or nobody reads what comes.
@@ -34,12 +36,18 @@ class PatientProtocol(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = self._dropping = True
         self.stop_keepalive()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+        self._close_when_quiet(self.loop.time() + self.close_timeout)
+
+    def _close_when_quiet(self, deadline: float) -> None:
+        # Not even half of the connection before: a proxy takes that for its end, and resets the client.
+        now = self.loop.time()
+        if now >= min(deadline, self._heard_at + _QUIET_S):
+            self.transport.close()
+        else:
+            self.close_timer = self.loop.call_later(_QUIET_S, self._close_when_quiet, deadline)
 
     def keepalive_timeout(self) -> None:
         assert self.ping_timeout is not None

@@ -24,7 +24,7 @@ from huidu.core.record import (
 from huidu.core.release import Fleet
 from huidu.ports import Stored
 
-_FLEET, _CHECKPOINT, _WRITER = "fleet", "log_checkpoint", "writer"
+_FLEET, _CHECKPOINT, _WRITER, _MEMORY = "fleet", "log_checkpoint", "writer", "memory"
 _PART_ROWS = 500
 
 
@@ -141,6 +141,14 @@ class SqlStore:
                 higher = func.max(peak_memory.c.rss_bytes, row.excluded.rss_bytes)
                 changed = {"rss_bytes": higher, "measured_at": row.excluded.measured_at}
                 connection.execute(row.on_conflict_do_update(index_elements=["version"], set_=changed))
+
+    def memory(self) -> Any:
+        with reading(self._engine) as connection:
+            return _state(connection, _MEMORY)
+
+    def keep_memory(self, lives: dict[str, Any]) -> None:
+        with self._writing() as connection:
+            _put_state(connection, _MEMORY, lives)
 
 
 def _state(connection: Connection, name: str) -> Any:

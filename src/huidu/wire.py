@@ -23,6 +23,7 @@ from huidu.core.errors import (
     unknown_name,
 )
 from huidu.core.places import Places
+from huidu.core.spool import Head
 from huidu.core.version import Version, fingerprint
 from huidu.owner import Token, make_token
 from huidu.ports import AudioReader, Engine, History, Runtime, Sockets
@@ -188,12 +189,19 @@ def _opened_or_awaited(make: Callable[[], _Port]) -> _Port:
         return cast("_Port", Opening(make))
 
 
-def replay_left(data: Path, history: History) -> "Recorder":
+def spooled(data: Path) -> list[Head]:
+    """What each spool of a data folder says of itself."""
+    from huidu.adapters.spool.folder import heads
+
+    return heads(Places(data).spool)
+
+
+def replay_left(data: Path) -> "Recorder":
     """Brings into the history what instances left in their spools that ended; begins when started."""
     from huidu.adapters.spool.folder import SpoolFolder
     from huidu.recognition.recorder import Recorder
 
-    return Recorder(history, SpoolFolder(Places(data).spool, None))
+    return Recorder(_opened_or_awaited(lambda: make_history(data)), SpoolFolder(Places(data).spool, None))
 
 
 def _model_files(version: Version) -> list[Path]:
@@ -375,6 +383,7 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
         read_set=read_set,
         clip=lambda: probe_clip(settings.data),
         salt=lambda: secrets.token_hex(8),
+        spooled=lambda: spooled(settings.data),
     )
     return Controller(parts, config_of(settings))
 

@@ -468,9 +468,18 @@ def status_text(found: dict[str, Any]) -> str:
         lines.append(f"runs       {name} at {version['address']}: {version['state']}{memory}{reach}")
         if version.get("not_measured"):
             lines.append(f"unseen     {name}: not_measured behind this gateway: {', '.join(version['not_measured'])}")
+    # A last status of an older control knows no spools.
+    lines += [line for name, spool in found.get("spools", {}).items() if (line := _spool_text(name, spool))]
     lines += [f"differs    {text}" for text in found["differences"]]
     lines.append(f"control    {found['control']}")
     return "\n".join(lines)
+
+
+def _spool_text(version: str, spool: dict[str, Any]) -> str:
+    """What waits and what was lost of a version's recognitions; empty where nothing is."""
+    waiting = f"{spool['waiting_rows']} recognitions wait for the history" if spool["waiting_rows"] else ""
+    lost = f"{spool['lost_rows']} were lost, recognised and recorded nowhere" if spool["lost_rows"] else ""
+    return f"records    {version}: {'; '.join(filter(None, (waiting, lost)))}" if waiting or lost else ""
 
 
 def put_back_text(back: dict[str, Any]) -> str:

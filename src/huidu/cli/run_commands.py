@@ -213,9 +213,12 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
     write_aside(places.control_file, json.dumps(said))
     _on_hangup(file)
     loop = Loop(tick, _TICK_SECONDS, end)
+    left = wire.replay_left(settings.data)
+    left.start()
     loop.start()
     server.run(sockets=[port, door] if door else [port])
     loop.stop()
+    left.stop()
     if taken_over:
         raise taken_over[0]
 

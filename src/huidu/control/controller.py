@@ -52,6 +52,7 @@ from huidu.core.release import (
     standing,
 )
 from huidu.core.routes import Routes, upstream_of
+from huidu.core.spool import Head, by_version
 from huidu.core.version import Version
 from huidu.core.window import intervals_around
 from huidu.ports import FenceError, Instance, Process, Reach
@@ -122,6 +123,11 @@ class Controller:
     def reached(self) -> Mapping[str, Reach]:
         """Whether anybody serves at the URLs of foreign versions, as it was found last."""
         return self._gatherer.reached
+
+    @property
+    def spooled(self) -> Mapping[str, Head]:
+        """What of each version's recognitions waits for the history now, and what was lost."""
+        return by_version(self._parts.spooled())
 
     @property
     def golden_done(self) -> tuple[int, int] | None:

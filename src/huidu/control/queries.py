@@ -11,6 +11,7 @@ from huidu.core.plan import Golden, Share, Stage
 from huidu.core.record import Watch
 from huidu.core.release import Release, accepted, standing
 from huidu.core.routes import Routes
+from huidu.core.spool import Head
 from huidu.core.units import distinct
 from huidu.core.verdict import State, Verdict
 from huidu.core.wording import alarm_words, missing_words, one_peer_words, words
@@ -38,6 +39,7 @@ def status(controller: Controller, routes: Routes | None, now: float) -> dict[st
         "generation": routes.generation if routes else None,
         "expires_at": routes.expires_at if routes else None,
         "versions": _versions(controller),
+        "spools": {version: _spool(head) for version, head in controller.spooled.items()},
         "differences": _differences(config.stable, fleet.stable),
     }
     return found
@@ -151,6 +153,15 @@ def _versions(controller: Controller) -> dict[str, Any]:
             "not_measured": _unseen(controller, name),
         }
     return found
+
+
+def _spool(head: Head) -> dict[str, Any]:
+    return {
+        "waiting_rows": head.waiting_rows,
+        "waiting_bytes": head.waiting_bytes,
+        "lost_rows": head.lost_rows,
+        "lost_at": head.lost_at,
+    }
 
 
 def _unseen(controller: Controller, version: str) -> list[str]:

@@ -9,6 +9,7 @@ torn, cut off or changed, what is found is what was written, or less.
 import hashlib
 import json
 import struct
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -75,6 +76,22 @@ def decode_head(content: bytes) -> Head | None:
     if magic != _HEAD_MAGIC or length > HEAD_BYTES - _HEAD.size or _checksum(said) != checksum:
         return None
     return _head_of(json.loads(said))
+
+
+def by_version(heads: Iterable[Head]) -> dict[str, Head]:
+    """All spools of a version as one head; only what waits and what was lost means anything in it."""
+    found: dict[str, Head] = {}
+    for head in sorted(heads, key=lambda each: each.version):
+        so_far = found.get(head.version, Head(head.version))
+        lost = [at for at in (so_far.lost_at, head.lost_at) if at is not None]
+        found[head.version] = Head(
+            head.version,
+            last=so_far.waiting_rows + head.waiting_rows,
+            waiting_bytes=so_far.waiting_bytes + head.waiting_bytes,
+            lost_rows=so_far.lost_rows + head.lost_rows,
+            lost_at=max(lost, default=None),
+        )
+    return found
 
 
 def is_spool(content: bytes) -> bool:

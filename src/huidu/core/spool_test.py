@@ -6,6 +6,7 @@ from huidu.core.spool import (
     HEAD_BYTES,
     Head,
     Slot,
+    by_version,
     decode_head,
     encode_head,
     encode_row,
@@ -94,3 +95,8 @@ def test_a_row_that_was_replayed_and_not_yet_wiped_is_no_loss() -> None:
     assert [slot.number for slot in scan(content).slots] == [1, 2, 3]
     assert scan(content).damaged == 0
     assert Slot(1, HEAD_BYTES, ALIGN_BYTES, b"x") in scan(content).slots
+
+
+def test_several_spools_of_a_version_are_told_as_one() -> None:
+    heads = [Head("v2", 5, 9, 640, 1, 7.0), Head("v1"), Head("v2", 1, 2, 128, 2, 3.0)]
+    assert by_version(heads) == {"v1": Head("v1"), "v2": Head("v2", 1, 7, 768, 3, 7.0)}

@@ -24,12 +24,13 @@ _log = logging.getLogger(__name__)
 _WAIT_S = 0.15
 _TICK_S = 0.05
 # A disk that hangs holds up the spool as well: then nobody knows whether the row is kept.
-_GIVE_UP_S = 1.0
+_GIVE_UP_S = 3.0
 _BATCH_ROWS = 100
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 # How often what ended processes left is looked for.
 _LOOK_S = 60.0
+_LOOK_AGAIN_S = 5.0
 # A row that is refused for what it holds gets so many tries.
 _TRIES = 3
 _LAST_WORDS_S = 2.0
@@ -85,7 +86,7 @@ class Recorder:
         self._left: Spool | None = None
         # Rows to be replayed one by one, and how often the first of them was refused.
         self._singly = self._tries = 0
-        self._is_told = False
+        self._is_told = self._was_slow = False
         self._threads: list[threading.Thread] = []
         self._is_stopping = self._has_ended = False
         self._lock = threading.Lock()
@@ -121,14 +122,14 @@ class Recorder:
         return job
 
     def record(self, row: Recognition) -> Recorded:
-        """As `submit`, and waits for it, for about a second at most."""
+        """As `submit`, and waits for it, for a few seconds at most."""
         try:
             return self.submit(row).future.result(_GIVE_UP_S)
         except TimeoutError:
             return Recorded(row, Kept.NO)
 
     async def recorded(self, job: Submitted) -> Recorded:
-        """What came of a row, waited for about a second at most."""
+        """What came of a row, waited for a few seconds at most."""
         done, _ = await asyncio.wait([asyncio.wrap_future(job.future)], timeout=_GIVE_UP_S)
         return done.pop().result() if done else Recorded(job.row, Kept.NO)
 
@@ -238,22 +239,24 @@ class Recorder:
         """One step: rows of the spool into the history, or of one that was left, or a look for such."""
         if self._spool is not None and self._waiting_rows():
             self._replay(self._spool)
-        elif self._left is not None:
-            if not self._replay(self._left) and self._spools is not None:
-                self._spools.close(self._left)
-                self._left = None
+        elif self._spools is None:
+            self._look_at = self._clock() + _LOOK_S
         elif not self._is_down:
-            self._look()
+            self._look(self._spools)
         self._comes_up()
 
-    def _look(self) -> None:
-        if self._spools is None:
+    def _look(self, spools: Spools) -> None:
+        """Replays a step of a spool that was left, if there is one."""
+        self._find_spool()
+        if self._left is None:
+            self._left = spools.left()
+        if self._left is None:
             self._look_at = self._clock() + _LOOK_S
-            return
-        if self._spool is None:
-            self._find_spool()
-        self._left = self._spools.left()
-        self._look_at = self._clock() + (0.0 if self._left is not None else _LOOK_S)
+        elif not self._replay(self._left) or self._is_down:
+            # Where the history does not take it, its version may start again and need it.
+            spools.close(self._left)
+            self._left = None
+            self._look_at = self._clock() + (_LOOK_AGAIN_S if self._is_down else 0.0)
 
     def _find_spool(self) -> None:
         self._spool = self._spools.own() if self._spools is not None else None
@@ -345,11 +348,14 @@ class Recorder:
         """What the writer will not store in time; from the first such row on all go this way."""
         limit = self._clock() - (0.0 if self._has_ended else _WAIT_S)
         waiting = [job for job in (*self._flight, *self._new) if not job.settled]
-        if any(job.since <= limit for job in waiting):
+        is_slow = any(job.since <= limit for job in waiting)
+        if is_slow and (self._was_slow or self._has_ended):
             self._tell("it is slow")
             self._is_down = True
             self._late += waiting
             self._new.clear()
+        # Only at the second look: where the whole process stood still, the writer has a moment to go on.
+        self._was_slow = is_slow
         jobs = [job for job in self._late if not job.settled]
         self._late = []
         for job in jobs:

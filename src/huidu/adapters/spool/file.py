@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 
 # What is not laid out yet.
 HALF_SUFFIX = ".new"
+# So long what was lost is told, over restarts too.
+_LOST_SECONDS = 7 * 86_400
 
 
 class ForeignError(Exception):
@@ -48,7 +50,14 @@ class SpoolFile:
     def version(self) -> str:
         return self._head.version
 
+    @property
+    def is_removed(self) -> bool:
+        """Whether somebody has deleted the file: what it holds will not outlive this process."""
+        return os.fstat(self._file).st_nlink == 0
+
     def append(self, rows: Sequence[Recognition]) -> int:
+        if self.is_removed:
+            return 0
         try:
             with self._lock:
                 taken = self._write(rows)
@@ -210,6 +219,8 @@ def _mended(path: Path, file: int, content: bytes) -> SpoolFile:
     """A spool of what is whole of this content; what is not is counted as lost, and wiped."""
     found = scan(content)
     head = decode_head(content) or Head(path.stem.rpartition("-")[0])
+    if head.lost_at is not None and time.time() - head.lost_at > _LOST_SECONDS:
+        head = replace(head, lost_rows=0, lost_at=None)
     last = max([head.last, *(slot.number for slot in found.slots)])
     spool = SpoolFile(path, file, len(content), replace(head, last=last), found.slots)
     if found.damaged:

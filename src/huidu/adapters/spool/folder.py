@@ -38,6 +38,9 @@ class SpoolFolder:
 
     def own(self) -> Spool | None:
         with self._lock:
+            if self._own is not None and self._own.is_removed and not self._own.state().waiting_rows:
+                self._own.close(remove=False)
+                self._own = None
             if self._own is None and self._version is not None:
                 self._own = self._found_or_made(self._version)
             return self._own

@@ -248,3 +248,16 @@ def test_heads_tell_what_waits_without_a_lock(tmp_path: Path) -> None:
     assert (head.version, head.waiting_rows, head.lost_rows) == ("v2", 4, 1)
     assert head.waiting_bytes == spool.state().waiting_bytes
     spools.end()
+
+
+def test_a_spool_that_somebody_deletes_takes_nothing_more_and_is_laid_out_anew(tmp_path: Path) -> None:
+    spools, spool = opened(tmp_path)
+    spool.append(numbered(2))
+    only(tmp_path).unlink()
+    assert spool.append(numbered(1)) == 0
+    assert spools.own() is spool
+    spool.drop(len(everything(spool)))
+    again = spools.own()
+    assert again is not None
+    assert (again.append(numbered(1)), only(tmp_path).exists()) == (1, True)
+    spools.end()

@@ -183,6 +183,7 @@ def test_the_row_holds_all_that_is_known(shared: Instance) -> None:
         "x-huidu-release": "5",
         "x-huidu-rule": "share",
         "x-huidu-unit": "0123456789abcdef",
+        "x-huidu-key-id": "h1-3f2a9c",
     }
     data = {"language": "zh", "hotwords": "灰度\n\n 发布 \n", "itn": "true"}
     shared.post({"file": ("C:\\calls\\../x/通话.wav", WAV)}, data=data, headers=headers)
@@ -191,6 +192,7 @@ def test_the_row_holds_all_that_is_known(shared: Instance) -> None:
     assert row.raw_text == f"{TEXT} 灰度 发布"
     assert (row.request_id, row.attempt, row.release_id, row.rule) == ("r-78", 2, 5, "share")
     assert row.unit == row.user_key == "0123456789abcdef"
+    assert row.unit_key_id == "h1-3f2a9c"
     assert (row.version, row.fingerprint, row.engine, row.device) == ("v1", "f" * 64, "echo", "cpu")
     assert (row.purpose, row.answered, row.status, row.error) == ("live", True, "done", None)
     assert row.audio_sha256 == hashlib.sha256(WAV).hexdigest()

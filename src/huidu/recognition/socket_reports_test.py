@@ -66,6 +66,7 @@ def test_a_short_socket_leaves_one_report_of_all_it_was() -> None:
         "x-huidu-unit": "0" * 16,
         "x-huidu-peer": "f" * 16,
         "x-huidu-share-bp": "500",
+        "x-huidu-key-id": "h1-3f2a9c",
     }
     before = time.time()
     with serving() as served:
@@ -82,7 +83,7 @@ def test_a_short_socket_leaves_one_report_of_all_it_was() -> None:
     assert report == SocketReport(
         "r-1", 1, True, report.time, report.opened_at, "v1", 5, "share", "0" * 16, "f" * 16, 500, 1000, "service",
         report.first_message_ms, 3, 1 + len(found), len(START) + len(SPOKEN) + len(STOP), sent,
-        len(SPOKEN) / 2 / RATE_HZ, 0.0,
+        len(SPOKEN) / 2 / RATE_HZ, 0.0, "h1-3f2a9c",
     )  # fmt: skip
     assert bad_close(report) is None
 

@@ -803,7 +803,7 @@ def test_the_log_says_what_is_promised_and_is_reopened(front: Front) -> None:
     line = front.line(answer.got("x-request-id"))
     assert list(line) == [
         *("time", "request_id", "release", "version", "served_by", "generation", "kind", "rule", "unit", "unit_kind"),
-        *("peer", "bucket", "share_bp", "attempts", "upload_ms", "bytes_up", "status", "ms", "service_ms"),
+        *("peer", "bucket", "share_bp", "key_id", "attempts", "upload_ms", "bytes_up", "status", "ms", "service_ms"),
         *("bytes_down", "audio_seconds", "chars", "flags"),
         *("close_code", "closed_by", "first_message_ms", "frames_up", "frames_down"),
     ]

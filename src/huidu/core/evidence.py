@@ -414,7 +414,10 @@ def fold(rows: Iterable[Row], stage: str | None = None) -> Sums:
                 folding[version].add_second(counts)
                 arriving[int(row.time), version] += len(counts["new_units"])
         elif row.kind is Kind.BAD:
-            folding[row.payload["version"]].add_failure(Failure.BAD, row.payload.get("peer"), row.payload["unit"], 1)
+            # None where only the key was kept: what failed is counted elsewhere then.
+            if count := row.payload.get("count", 1):
+                peer, unit = row.payload.get("peer"), row.payload["unit"]
+                folding[row.payload["version"]].add_failure(Failure.BAD, peer, unit, count)
         elif row.kind is Kind.TEXT:
             folding[row.payload["version"]].add_text(row)
         elif row.kind is Kind.CRASH:

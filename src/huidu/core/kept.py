@@ -54,7 +54,9 @@ def _second(stage: str, second: int, payload: dict[str, Any]) -> Row:
 
 def _payload(of: VersionSums, units: list[str]) -> dict[str, Any]:
     marks = [
-        [kind.value, peer, unit, count] for kind, clients in of.failures.items() for (peer, unit), count in clients.items()
+        [kind.value, peer, unit, count]
+        for kind, clients in of.failures.items()
+        for (peer, unit), count in clients.items()
     ]
     return {
         "requests": of.requests,
@@ -87,7 +89,9 @@ def _cells(counts: "np.ndarray[Any, np.dtype[np.int64]]") -> dict[str, int]:
 
 def _text_row(stage: str, version: str, text: Text) -> Row:
     names = ("unit", "group", "characters", "errors", "numbers", "numbers_wrong")
-    return Row(stage, Kind.TEXT, text.key, text.time, {"version": version} | {name: getattr(text, name) for name in names})
+    return Row(
+        stage, Kind.TEXT, text.key, text.time, {"version": version} | {name: getattr(text, name) for name in names}
+    )
 
 
 def _by_version(keys: Iterable[str]) -> defaultdict[str, list[str]]:

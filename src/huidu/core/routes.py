@@ -45,9 +45,10 @@ class Routes:
     in force from `issued_at` (less a little: `CLOCK_BACK_SECONDS`) to `expires_at`, epoch seconds, and outside of
     it the gateway itself sends the share's users to the stable version. At a share of 100 % the last `holdback_bp`
     of the buckets stay on the stable version, so that there is something to compare with. `previous` is the former
-    stable version while it is still warm. `ended` is the newest release that was over, or whose share had ended, by
-    then (None: an earlier version did not say): what control could not record before it died it finds here. `open` are the audience's windows as UTC intervals. `move_streams`: at a
-    roll back open streams move to the stable version instead of finishing where they are.
+    stable version while it is still warm. `open` are the audience's windows as UTC intervals. `move_streams`: at a
+    roll back open streams move to the stable version instead of finishing where they are. `ended` is the newest
+    release that was over, or whose share had ended, by then (None: an earlier version did not say): what control
+    could not record before it died it finds here.
     """
 
     generation: int

@@ -81,7 +81,7 @@ def _checked(connection: sqlite3.Connection, look: str) -> str | None:
 
 
 def set_aside(file: Path, now: float) -> Path | None:
-    """Renames a database with what belongs to it; where to, or None where there is none. What is left of one goes too."""
+    """Renames a database with what belongs to it, or what is left of one; where to, None where there is nothing."""
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     target = file.with_name(f"{file.name}.damaged-{stamp}")
     number = 1

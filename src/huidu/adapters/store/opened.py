@@ -33,7 +33,9 @@ def identity(file: Path) -> Identity:
     except FileNotFoundError:
         raise LostError(f"{file} is gone; accepted: the database of this installation") from None
     except OSError as error:
-        raise UnavailableError(f"{file} cannot be looked at: {error.strerror}; accepted: a disk that answers") from error
+        raise UnavailableError(
+            f"{file} cannot be looked at: {error.strerror}; accepted: a disk that answers"
+        ) from error
     if found.st_size == 0:
         raise LostError(f"{file} is empty; accepted: the database of this installation")
     return found.st_dev, found.st_ino

@@ -15,7 +15,15 @@ from huidu.adapters.store.opened import Identity, identity
 from huidu.adapters.store.schema import evidence, peak_memory, release_events, releases, state
 from huidu.core.errors import LostError, NotFoundError, TakenOverError, UnavailableError
 from huidu.core.evidence import Kind, Row
-from huidu.core.record import Happening, Record, Watch, fleet_from_json, fleet_to_json, release_from_json, release_to_json
+from huidu.core.record import (
+    Happening,
+    Record,
+    Watch,
+    fleet_from_json,
+    fleet_to_json,
+    release_from_json,
+    release_to_json,
+)
 from huidu.core.release import Fleet
 from huidu.ports import Loss, Stored
 

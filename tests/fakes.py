@@ -113,7 +113,8 @@ class FakeGateway(Failing):
 
     def go_back(self) -> Routes | None:
         self._asked("go_back")
-        back = rolled_back(self.swapped[-1], self.swapped[-1].generation + 1) if self.swapped else None
+        now = self.routes()
+        back = rolled_back(now, now.generation + 1) if now else None
         if back is not None:
             self.fence_number += 1
             self.swapped.append(back)

@@ -156,14 +156,16 @@ class Gateway(Protocol):
     def swap(self, routes: Routes, fence: int) -> None:
         """Puts routes in force, and lays out the roll back that fits them.
 
-        Raises `FenceError` where somebody rolled back without control since `fence` was adopted.
+        Raises `FenceError` where somebody rolled back without control since `fence` was adopted, and
+        `UnavailableError` where the gateway or the disk refuses them: then those in force stay.
         """
         ...
 
     def go_back(self) -> Routes | None:
-        """Puts the roll back that is laid out in force, which needs no room on the disk, and raises the fence.
+        """Puts the roll back in force that is laid out beside the routes, and returns it; None where there is none.
 
-        Returns the routes in force now; None where nothing is laid out.
+        Needs no room on the disk, and raises the fence, which is then to be adopted. Raises `UnavailableError` where
+        it cannot be done.
         """
         ...
 

@@ -24,12 +24,14 @@ from huidu.core.errors import (
 )
 from huidu.core.places import Places
 from huidu.core.version import Version, fingerprint
+from huidu.owner import Token, make_token
 from huidu.ports import AudioReader, Engine, History, Runtime, Sockets
 from huidu.settings import Settings, load
 from huidu.settings_changes import Running, changes, lines
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
     from huidu.adapters.gateways.gateway import FileGateway
     from huidu.adapters.runtimes.instance import HttpInstance
@@ -155,7 +157,8 @@ def instance_app(
         hotwords=tuple(words),
         on_failure=on_failure,
     )
-    return create_app(service, history, info, limits, sockets=make_sockets(data))
+    token = make_token(Places(data.resolve()))
+    return create_app(service, history, info, limits, sockets=make_sockets(data), opens=token.opens)
 
 
 def _model_files(version: Version) -> list[Path]:
@@ -335,7 +338,7 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
         gateway=gateway,
         log=GatewayLogFiles(Places(settings.data).gateway_log, gateway.reopen_log, settings.gateway.log_rotate),
         runtime=make_runtime(settings),
-        instance=HttpInstance(),
+        instance=HttpInstance(Token(Places(settings.data)).for_address),
         clock=SystemClock(),
         check=check_version,
         read_set=read_set,
@@ -374,7 +377,12 @@ def control_app(
     store: "SqlStore",
     file: ConfigFile,
     on_taken_over: Callable[[TakenOverError], None],
-) -> "FastAPI":
+    places: Places,
+    socket: str | None,
+) -> "ASGIApp":
+    """Control's HTTP face behind its doors; `socket` is where its Unix socket lies, None where it has none."""
     from huidu.control.app import create_app
+    from huidu.control.doors import Doors
 
-    return create_app(controller, store, gateway, SystemClock(), file.apply, on_taken_over)
+    app = create_app(controller, store, gateway, SystemClock(), file.apply, on_taken_over)
+    return Doors(app, socket, make_token(places).opens)

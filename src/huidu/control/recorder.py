@@ -199,14 +199,12 @@ class Recorder:
         record = self._backlog.whole()[1] if self._backlog else Record()
         release = record.release or view.fleet.release
         rows = kept_rows(view.sums, view.golden, view.known, now) if release is not None else ()
-        told = tuple(replace(each, payload=_without_rows(each.payload)) for each in self._told if release is not None)
-        others = tuple(
-            each for each in record.happenings if each not in self._told and each.kind not in _LOST_WITH_ROWS
-        )
-        last = release.id if release is not None else view.fleet.last_release
-        lost = (Happening(last, now, "store_lost", {"reason": loss.words, "rows": len(rows)}),)
-        if any(each.kind == "store_lost" for each in record.happenings):
-            lost = ()
+        told = [replace(each, payload=_without_rows(each.payload)) for each in self._told if release is not None]
+        others = [each for each in record.happenings if each not in self._told and each.kind not in _LOST_WITH_ROWS]
+        # A control that begins has said so already.
+        if not any(each.kind == "store_lost" for each in others):
+            last = release.id if release is not None else view.fleet.last_release
+            others.append(Happening(last, now, "store_lost", {"reason": loss.words, "rows": len(rows)}))
         whole = replace(
             record,
             release=release,

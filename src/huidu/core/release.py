@@ -6,8 +6,9 @@ get there from what is. Nothing else moves traffic, so what a crash left undone 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from huidu.core.errors import RefusedError
 from huidu.core.plan import Golden, Plan, Rules, Share, Stage
@@ -108,6 +109,8 @@ class Release:
     share_ended: bool = False
     held_by: str | None = None
     overrides: tuple[Override, ...] = ()
+    # What the store held beside these, by another version of Huidu (`codec.unknown`).
+    more: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False, metadata={"not_stored": True})
 
     @property
     def stage(self) -> Stage | None:
@@ -287,6 +290,8 @@ class Fleet:
     last_release: int = 0
     fence: int = 0
     addresses: tuple[tuple[str, str], ...] = ()
+    # What the store held beside these, by another version of Huidu (`codec.unknown`).
+    more: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False, metadata={"not_stored": True})
 
     def address(self, version: str) -> str:
         """`host:port` of a managed version, else its first URL. Raises `KeyError` for one that has neither."""

@@ -51,6 +51,7 @@ def open_database(data: Path, migrate: bool, busy_seconds: float | None = None) 
     try:
         with alone(data), store_errors(), making(engine):
             _prepare(engine, data / FILE_NAME, migrate)
+            _close_to_others(data)
     except BaseException:
         engine.dispose()
         raise
@@ -108,7 +109,7 @@ def network_file_system(path: Path, mounts: str) -> str | None:
 
 def _make_folder(data: Path) -> None:
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(0o700, parents=True, exist_ok=True)
         mounts = Path("/proc/mounts").read_text(errors="replace") if Path("/proc/mounts").exists() else ""
     except OSError as error:
         raise InvalidError(f"the data folder {data} cannot be made: {error.strerror}") from error
@@ -121,9 +122,18 @@ def _make_folder(data: Path) -> None:
 @contextmanager
 def alone(data: Path) -> Iterator[None]:
     """Lets one process at a time make or migrate the database; the lock dies with its process."""
-    with (data / f"{FILE_NAME}.lock").open("a") as lock:
+    descriptor = os.open(data / f"{FILE_NAME}.lock", os.O_WRONLY | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _close_to_others(data: Path) -> None:
+    """What SQLite made takes the rights of the process; what it makes later beside it takes the file's."""
+    for path in data.glob(f"{FILE_NAME}*"):
+        found = path.stat()
+        if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+            path.chmod(0o600)
 
 
 def connected(file: Path, busy_seconds: float | None = None) -> Engine:

@@ -13,6 +13,7 @@ from huidu.adapters.store.database import reading, writing
 from huidu.adapters.store.mending import begin_again, damage
 from huidu.adapters.store.opened import Identity, identity
 from huidu.adapters.store.schema import evidence, peak_memory, release_events, releases, state
+from huidu.core.codec import StoredError
 from huidu.core.errors import LostError, NotFoundError, TakenOverError, UnavailableError
 from huidu.core.evidence import Kind, Row
 from huidu.core.record import (
@@ -23,6 +24,7 @@ from huidu.core.record import (
     fleet_to_json,
     release_from_json,
     release_to_json,
+    running_release,
 )
 from huidu.core.release import Fleet
 from huidu.ports import Loss, Stored
@@ -122,10 +124,10 @@ class SqlStore:
             if found is None:
                 return None
             release, watch = None, Watch()
-            if found["running"] is not None:
-                query = select(releases.c.state).where(releases.c.id == found["running"])
-                stored = connection.execute(query).scalar_one()
-                release, watch = release_from_json(_with_overrides(connection, found["running"], stored))
+            running = running_release(found)
+            if running is not None:
+                stored = _with_overrides(connection, running, _stored_release(connection, running))
+                release, watch = release_from_json(stored, f"release {running}")
             return Stored(fleet_from_json(found, release), watch, _state(connection, _CHECKPOINT))
 
     def record(self, fleet: Fleet, record: Record, again: bool = False) -> None:
@@ -199,9 +201,16 @@ def _at(claim: dict[str, Any] | None) -> float:
     return float((claim or {}).get("at", 0.0))
 
 
-def _with_overrides(connection: Connection, release: int, stored: dict[str, Any]) -> dict[str, Any]:
+def _stored_release(connection: Connection, release: int) -> Any:
+    found = connection.execute(select(releases.c.state).where(releases.c.id == release)).scalar_one_or_none()
+    if found is None:
+        raise StoredError(f"release {release} runs and its record is gone; accepted: a store that holds it")
+    return found
+
+
+def _with_overrides(connection: Connection, release: int, stored: Any) -> Any:
     """A release stored before it held the stages that people passed: its record names them."""
-    if "overrides" in stored:
+    if not isinstance(stored, dict) or "overrides" in stored:
         return stored
     asked = (release_events.c.release_id == release) & (release_events.c.kind == "promote_asked")
     query = select(release_events.c.payload).where(asked).order_by(release_events.c.id)

@@ -50,6 +50,8 @@ _Port = TypeVar("_Port")
 
 # Engines by the name that configurations use, with the package whose version enters the fingerprint.
 _ENGINE_PACKAGES = {SherpaEngine.name: "sherpa-onnx"}
+# A store that others hold must keep no command waiting: what is refused is written at a later tick.
+_CONTROL_BUSY_SECONDS = 0.1
 _ENGINE_OPTIONS = {"num_threads": 1}
 
 
@@ -80,15 +82,15 @@ def make_reader() -> AudioReader:
     return SoundfileReader()
 
 
-def make_history(data: Path, migrate: bool = False) -> History:
+def make_history(data: Path, migrate: bool = False, busy_seconds: float | None = None) -> History:
     """The history of a data folder, made where there is none. Raises `InvalidError` and `UnavailableError`."""
     from huidu.adapters.store.database import open_database
     from huidu.adapters.store.history import SqlHistory
 
-    return SqlHistory(open_database(data, migrate))
+    return SqlHistory(open_database(data, migrate, busy_seconds))
 
 
-def make_sockets(data: Path, migrate: bool = False) -> Sockets:
+def make_sockets(data: Path, migrate: bool = False, busy_seconds: float | None = None) -> Sockets:
     """The reports of sockets in a data folder. Raises `InvalidError` and `UnavailableError`.
 
     Where the schema is older than they are they refuse with `UnavailableError`, and whoever reports goes on without.
@@ -96,7 +98,7 @@ def make_sockets(data: Path, migrate: bool = False) -> Sockets:
     from huidu.adapters.store.database import open_database
     from huidu.adapters.store.sockets import SqlSockets
 
-    return SqlSockets(open_database(data, migrate))
+    return SqlSockets(open_database(data, migrate, busy_seconds))
 
 
 def read_hotwords(version: Version) -> bytes:
@@ -272,11 +274,15 @@ def nginx_findings() -> tuple[str, str]:
 
 
 def make_store(data: Path) -> "SqlStore":
-    """The store of control, brought to the newest schema."""
-    from huidu.adapters.store.database import open_database
+    """The store of control, brought to the newest schema; a damaged one is set aside for a new one."""
+    from huidu.adapters.store.database import FILE_NAME, open_database
+    from huidu.adapters.store.mending import mended
     from huidu.adapters.store.releases import SqlStore
 
-    return SqlStore(open_database(data, migrate=True))
+    lost = mended(data, FILE_NAME, time.time())
+    if lost is not None:
+        _LOG.error("%s; a new one begins", lost)
+    return SqlStore(open_database(data, True, _CONTROL_BUSY_SECONDS), lost or "")
 
 
 def make_runtime(settings: "Settings") -> "Runtime":
@@ -372,8 +378,8 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
 
     parts = Parts(
         store=store,
-        history=make_history(settings.data),
-        sockets=make_sockets(settings.data),
+        history=make_history(settings.data, busy_seconds=_CONTROL_BUSY_SECONDS),
+        sockets=make_sockets(settings.data, busy_seconds=_CONTROL_BUSY_SECONDS),
         gateway=gateway,
         log=GatewayLogFiles(Places(settings.data).gateway_log, gateway.reopen_log, settings.gateway.log_rotate),
         runtime=make_runtime(settings),

@@ -41,6 +41,7 @@ def status(controller: Controller, routes: Routes | None, now: float) -> dict[st
         "versions": _versions(controller),
         "spools": {version: _spool(head) for version, head in controller.spooled.items()},
         "differences": _differences(config.stable, fleet.stable),
+        "unrecorded": controller.unrecorded,
     }
     return found
 

@@ -431,8 +431,11 @@ def fold(rows: Iterable[Row], stage: str | None = None) -> Sums:
                 folding[version].add_second(counts)
                 arriving[int(row.time), version] += len(counts["new_units"])
         elif row.kind is Kind.BAD:
+            # None where only the key was kept: what failed is counted elsewhere then.
             bad = row.payload
-            folding[bad["version"]].add_failure(Failure.BAD, bad.get("peer"), bad["unit"], 1, bad.get("key_id"))
+            if count := bad.get("count", 1):
+                who = (bad.get("peer"), bad["unit"], count, bad.get("key_id"))
+                folding[bad["version"]].add_failure(Failure.BAD, *who)
         elif row.kind is Kind.TEXT:
             folding[row.payload["version"]].add_text(row)
         elif row.kind is Kind.CRASH:

@@ -64,7 +64,10 @@ class FileGateway(ABC):
         self._lay_out()
         # Written again although in force: ports may differ now, and another version of Huidu may have rendered it.
         known = self.routes()
-        if known is not None:
+        if known is not None and known.candidate is not None and routes.candidate is None:
+            # Their release is over, and was so before they could be exchanged.
+            routes = replace(routes, generation=known.generation + 2)
+        elif known is not None:
             expires_at = None if known.expires_at is None else routes.expires_at
             routes = replace(known, upstreams=routes.upstreams, expires_at=expires_at)
         self._write(routes, wait=False)

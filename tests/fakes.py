@@ -17,12 +17,12 @@ from huidu.core.observation import Observation
 from huidu.core.plan import Plan, Rules, Share
 from huidu.core.record import Record
 from huidu.core.release import Event, Phase, advance, settled
-from huidu.core.routes import Routes
+from huidu.core.routes import Routes, rolled_back
 from huidu.core.safety import Heard
 from huidu.core.sockets import SocketReport
 from huidu.core.testset import TestSet
 from huidu.core.version import Version
-from huidu.ports import LogRead, Process, Reach, Recognition, Written
+from huidu.ports import FenceError, LogRead, Process, Reach, Recognition, Written
 
 PLAN = Plan((Share(500, 60.0), Share(5000, 60.0), Share(10_000, 60.0)))
 
@@ -107,7 +107,18 @@ class FakeGateway(Failing):
 
     def swap(self, routes: Routes, fence: int) -> None:
         self._asked("swap")
+        if self.fence_number > fence:
+            raise FenceError(f"the fence is {self.fence_number}, control knows {fence}")
         self.swapped.append(routes)
+
+    def go_back(self) -> Routes | None:
+        self._asked("go_back")
+        now = self.routes()
+        back = rolled_back(now, now.generation + 1) if now else None
+        if back is not None:
+            self.fence_number += 1
+            self.swapped.append(back)
+        return back
 
     def refresh(self) -> None:
         self._asked("refresh")

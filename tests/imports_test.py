@@ -12,6 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "huidu"
 ALLOWED = {
     "core": set(),
     "ports": {"core"},
+    "owner": {"core"},
     "settings": {"core"},
     "settings_changes": {"core", "settings"},
     "adapters": {"core", "ports"},
@@ -19,9 +20,20 @@ ALLOWED = {
     "evaluation": {"core", "ports"},
     "control": {"core", "ports", "evaluation"},
     "client": set(),
-    "wire": {"core", "ports", "settings", "settings_changes", "adapters", "recognition", "evaluation", "control"},
+    "wire": {
+        "core",
+        "ports",
+        "owner",
+        "settings",
+        "settings_changes",
+        "adapters",
+        "recognition",
+        "evaluation",
+        "control",
+    },
     "cli": {
         "core",
+        "owner",
         "ports",
         "settings",
         "settings_changes",
@@ -32,7 +44,7 @@ ALLOWED = {
         "demo",
         "adapters",
     },
-    "demo": {"core", "cli"},
+    "demo": {"core", "cli", "owner"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -25,12 +25,14 @@ from huidu.core.errors import (
 from huidu.core.places import Places
 from huidu.core.spool import Head
 from huidu.core.version import Version, fingerprint
+from huidu.owner import Token, make_token
 from huidu.ports import AudioReader, Engine, History, Runtime, Sockets
 from huidu.settings import Settings, load
 from huidu.settings_changes import Running, changes, lines
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
     from huidu.adapters.gateways.gateway import FileGateway
     from huidu.adapters.runtimes.instance import HttpInstance
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from huidu.control.parts import Config
     from huidu.core.testset import TestSet, Utterance
     from huidu.evaluation.recognise import Transcribe
+    from huidu.recognition.crowd import CrowdLimits
     from huidu.recognition.recorder import Recorder
     from huidu.recognition.transcribe import InstanceInfo, Limits
 
@@ -47,6 +50,8 @@ _Port = TypeVar("_Port")
 
 # Engines by the name that configurations use, with the package whose version enters the fingerprint.
 _ENGINE_PACKAGES = {SherpaEngine.name: "sherpa-onnx"}
+# A store that others hold must keep no command waiting: what is refused is written at a later tick.
+_CONTROL_BUSY_SECONDS = 0.1
 _ENGINE_OPTIONS = {"num_threads": 1}
 
 
@@ -77,15 +82,15 @@ def make_reader() -> AudioReader:
     return SoundfileReader()
 
 
-def make_history(data: Path, migrate: bool = False) -> History:
+def make_history(data: Path, migrate: bool = False, busy_seconds: float | None = None) -> History:
     """The history of a data folder, made where there is none. Raises `InvalidError` and `UnavailableError`."""
     from huidu.adapters.store.database import open_database
     from huidu.adapters.store.history import SqlHistory
 
-    return SqlHistory(open_database(data, migrate))
+    return SqlHistory(open_database(data, migrate, busy_seconds))
 
 
-def make_sockets(data: Path, migrate: bool = False) -> Sockets:
+def make_sockets(data: Path, migrate: bool = False, busy_seconds: float | None = None) -> Sockets:
     """The reports of sockets in a data folder. Raises `InvalidError` and `UnavailableError`.
 
     Where the schema is older than they are they refuse with `UnavailableError`, and whoever reports goes on without.
@@ -93,7 +98,7 @@ def make_sockets(data: Path, migrate: bool = False) -> Sockets:
     from huidu.adapters.store.database import open_database
     from huidu.adapters.store.sockets import SqlSockets
 
-    return SqlSockets(open_database(data, migrate))
+    return SqlSockets(open_database(data, migrate, busy_seconds))
 
 
 def read_hotwords(version: Version) -> bytes:
@@ -138,11 +143,16 @@ def instance_info(version: Version) -> "InstanceInfo":
 
 
 def instance_app(
-    version: Version, data: Path, limits: "Limits", on_failure: Callable[[HuiduError], None] = lambda _: None
+    version: Version,
+    data: Path,
+    limits: "Limits",
+    on_failure: Callable[[HuiduError], None] = lambda _: None,
+    crowd: "CrowdLimits | None" = None,
 ) -> "FastAPI":
     """The recognition service of one version. `on_failure` hears when its model cannot be loaded after all."""
     from huidu.adapters.spool.folder import SpoolFolder
     from huidu.recognition.app import create_app
+    from huidu.recognition.crowd import CrowdLimits
     from huidu.recognition.transcribe import Service
 
     info = instance_info(version)
@@ -158,7 +168,16 @@ def instance_app(
         on_failure=on_failure,
         spools=SpoolFolder(Places(data).spool, version.name),
     )
-    return create_app(service, history, info, limits, sockets=_opened_or_awaited(lambda: make_sockets(data)))
+    token = make_token(Places(data.resolve()))
+    return create_app(
+        service,
+        history,
+        info,
+        limits,
+        sockets=_opened_or_awaited(lambda: make_sockets(data)),
+        opens=token.opens,
+        crowd_limits=crowd or CrowdLimits(),
+    )
 
 
 def _opened_or_awaited(make: Callable[[], _Port]) -> _Port:
@@ -255,11 +274,15 @@ def nginx_findings() -> tuple[str, str]:
 
 
 def make_store(data: Path) -> "SqlStore":
-    """The store of control, brought to the newest schema."""
-    from huidu.adapters.store.database import open_database
+    """The store of control, brought to the newest schema; a damaged one is set aside for a new one."""
+    from huidu.adapters.store.database import FILE_NAME, open_database
+    from huidu.adapters.store.mending import mended
     from huidu.adapters.store.releases import SqlStore
 
-    return SqlStore(open_database(data, migrate=True))
+    lost = mended(data, FILE_NAME, time.time())
+    if lost is not None:
+        _LOG.error("%s; a new one begins", lost)
+    return SqlStore(open_database(data, True, _CONTROL_BUSY_SECONDS), lost or "")
 
 
 def make_runtime(settings: "Settings") -> "Runtime":
@@ -355,12 +378,12 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
 
     parts = Parts(
         store=store,
-        history=make_history(settings.data),
-        sockets=make_sockets(settings.data),
+        history=make_history(settings.data, busy_seconds=_CONTROL_BUSY_SECONDS),
+        sockets=make_sockets(settings.data, busy_seconds=_CONTROL_BUSY_SECONDS),
         gateway=gateway,
         log=GatewayLogFiles(Places(settings.data).gateway_log, gateway.reopen_log, settings.gateway.log_rotate),
         runtime=make_runtime(settings),
-        instance=HttpInstance(),
+        instance=HttpInstance(Token(Places(settings.data)).for_address),
         clock=SystemClock(),
         check=check_version,
         read_set=read_set,
@@ -400,7 +423,12 @@ def control_app(
     store: "SqlStore",
     file: ConfigFile,
     on_taken_over: Callable[[TakenOverError], None],
-) -> "FastAPI":
+    places: Places,
+    socket: str | None,
+) -> "ASGIApp":
+    """Control's HTTP face behind its doors; `socket` is where its Unix socket lies, None where it has none."""
     from huidu.control.app import create_app
+    from huidu.control.doors import Doors
 
-    return create_app(controller, store, gateway, SystemClock(), file.apply, on_taken_over)
+    app = create_app(controller, store, gateway, SystemClock(), file.apply, on_taken_over)
+    return Doors(app, socket, make_token(places).opens)

@@ -84,6 +84,7 @@ def _installation(settings: Settings) -> Iterator[Finding]:
             yield from _reached(version)
     yield from _gateway(settings)
     yield _data(settings.data)
+    yield _private(settings.data)
     yield from _spools(settings.data)
     yield from _ports(settings)
 
@@ -128,6 +129,17 @@ def _data(data: Path) -> Finding:
         return Finding("data", False, f"{above} lies on {kind}", "a folder on a local disk")
     free_gb = shutil.disk_usage(above).free / 1e9
     return Finding("data", free_gb > 1, f"{data}, {free_gb:.0f} GB free", "" if free_gb > 1 else "make room")
+
+
+def _private(data: Path) -> Finding:
+    """Whether other users of this machine can open anything of this installation."""
+    from huidu.core.places import Places
+    from huidu.owner import open_to_others
+
+    found = next(open_to_others(Places(data)), None)
+    if found is None:
+        return Finding("files", True, "nobody but their owner can open them")
+    return Finding("files", False, f"{found[0]} can be opened by other users", "`huidu up` closes what is its own")
 
 
 def _spools(data: Path) -> Iterator[Finding]:

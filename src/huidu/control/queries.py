@@ -12,6 +12,7 @@ from huidu.core.record import Watch
 from huidu.core.release import Release, accepted, standing
 from huidu.core.routes import Routes
 from huidu.core.spool import Head
+from huidu.core.units import distinct
 from huidu.core.verdict import State, Verdict
 from huidu.core.wording import alarm_words, missing_words, one_peer_words, words
 
@@ -40,6 +41,7 @@ def status(controller: Controller, routes: Routes | None, now: float) -> dict[st
         "versions": _versions(controller),
         "spools": {version: _spool(head) for version, head in controller.spooled.items()},
         "differences": _differences(config.stable, fleet.stable),
+        "unrecorded": controller.unrecorded,
     }
     return found
 
@@ -82,10 +84,10 @@ def _compared(sums: VersionSums) -> dict[str, int]:
     return {
         "requests": sums.requests,
         "failed": sums.bad,
-        "users": len(sums.units),
+        "users": sums.users,
         "texts": len(sums.texts),
         "sockets": sums.sockets,
-        "peers": len(sums.peers),
+        "peers": distinct(sums.peers),
     }
 
 

@@ -27,6 +27,7 @@ def said(view: View, sees_messages: bool = True, **changes: Any) -> dict[str, An
     config = SimpleNamespace(stable="v1", managed=frozenset({"v1"}), sees_messages=sees_messages)
     known: dict[str, Any] = {"processes": {}, "reached": {}, "golden_done": None, "last_release": None, "unwatched": ()}
     known["spooled"] = {}
+    known["unrecorded"] = None
     controller = SimpleNamespace(view=view, config=config, **(known | changes))
     found = status(cast("Controller", controller), None, 5.0)
     assert json.loads(json.dumps(found)) == found

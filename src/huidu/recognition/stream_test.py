@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -15,6 +16,7 @@ import pytest
 import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.types import Message
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -25,7 +27,8 @@ from huidu.core.sockets import SocketReport
 from huidu.ports import Audio, Recognition
 from huidu.recognition.app import create_app
 from huidu.recognition.app_test import INFO, ListHistory, until
-from huidu.recognition.stream import PATH, StreamLimits, join
+from huidu.recognition.pieces import join
+from huidu.recognition.stream import PATH, StreamLimits, _Inbox
 from huidu.recognition.transcribe import Limits, Service
 from huidu.recognition.utterances_test import noise
 
@@ -290,12 +293,6 @@ def test_a_long_silence_is_done_with_by_empty_results(shared: Served) -> None:
     assert [(one["text"], one["end_seconds"]) for one in found] == [("", 4.5), ("", 9.0), ("", 12.0)]
 
 
-def test_texts_are_joined_as_they_are_written() -> None:
-    assert join(["你好", "", "世界"]) == "你好世界"
-    assert join(["hello", "world"]) == "hello world"
-    assert join([]) == ""
-
-
 # What goes wrong
 
 START = json.dumps({"type": "start", "sample_rate_hz": RATE_HZ})
@@ -357,7 +354,7 @@ def test_a_message_over_the_limit_closes_the_stream_alone(shared: Served, quiet:
         begin(socket)
         with contextlib.suppress(ConnectionClosed):
             socket.send(bytes(20_000_000))
-        assert to_the_end(socket)[1] in (1006, 1009)
+        assert to_the_end(socket)[1] == 1009
     until(lambda: shared.streams == 0)
     assert "Traceback" not in quiet.text
     assert finals(shared, SPEECH)
@@ -375,17 +372,54 @@ def test_who_says_nothing_is_not_waited_for_long() -> None:
         assert (code, served.streams) == (1008, 0)
 
 
-def test_audio_that_comes_too_fast_is_refused_before_memory_grows() -> None:
-    with serving(StreamLimits(queue_seconds=5)) as served, served.open() as socket:
+def test_audio_that_comes_too_fast_is_slowed_and_recognised_all_the_same() -> None:
+    audio = SPOKEN * 40
+    with serving(StreamLimits(queue_seconds=5)) as served, ThreadPoolExecutor(1) as pool:
+        served.engine.gate.clear()
+        sent = pool.submit(finals, served, audio, 32_000)
+        assert served.engine.entered.acquire(timeout=30)
+        with contextlib.suppress(TimeoutError):
+            sent.result(0.3)
+        served.engine.gate.set()
+        found = sent.result(60)
+    assert found[-1]["end_sample"] == len(audio) // 2
+    assert len([one for one in found if one["text"]]) == 3 * 40
+
+
+def test_no_more_audio_waits_in_memory_than_is_allowed() -> None:
+    inbox = _Inbox(StreamLimits(queue_seconds=1))
+    start: list[Message] = [
+        {"type": "websocket.receive", "text": json.dumps({"type": "start", "sample_rate_hz": RATE_HZ})}
+    ]
+
+    async def receive() -> Message:
+        return start.pop() if start else {"type": "websocket.receive", "bytes": bytes(1600)}
+
+    async def most_that_waits() -> int:
+        filling = asyncio.create_task(inbox.fill(receive))
+        most = 0
+        for _ in range(50):
+            for _ in range(20):
+                await asyncio.sleep(0)
+            most = max(most, len(inbox.audio))
+            inbox.take_audio(4_000)
+        filling.cancel()
+        return most
+
+    assert 2 * RATE_HZ <= asyncio.run(most_that_waits()) < 2 * RATE_HZ + 1600
+
+
+def test_a_stream_of_which_nothing_is_recognised_any_more_ends() -> None:
+    with serving(StreamLimits(queue_seconds=5, stall_seconds=0.2)) as served, served.open() as socket:
         begin(socket)
         served.engine.gate.clear()
-        socket.send(SPEECH)
-        served.engine.entered.acquire(timeout=30)
-        for _ in range(11):
-            socket.send(SPEECH[:RATE_HZ])
+        for _ in range(12):
+            socket.send(SPEECH)
         found, code, _ = to_the_end(socket)
         assert (found[-1]["error"], code) == ("unavailable", 1013)
-        assert found[-1]["detail"] == "audio comes faster than it is recognised; accepted: at most 5 s ahead"
+        assert found[-1]["detail"] == (
+            "5 s of audio wait, and nothing was recognised of them for 0.2 s; come again later"
+        )
         assert [row.status for row in served.rows] == ["error"]
 
 

@@ -4,9 +4,10 @@ import hashlib
 import json
 import os
 import re
+import resource
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from huidu.adapters.gateways.gateway import FileGateway
 from huidu.adapters.gateways.place import Place
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.places import Places
-from huidu.core.routes import Routes, to_json
+from huidu.core.routes import Routes
+from huidu.core.units import UnitKeys
 
 _MASKED = "********"
 # Envoy takes a file within milliseconds, under full load within half a second.
@@ -32,6 +34,9 @@ _WARM_SECONDS = 5.0
 _VALIDATE_SECONDS = 30.0
 _FLUSH_MILLISECONDS = 200
 _MAX_WORKERS = 4
+_MAX_CONNECTIONS = 50_000
+# Logs, watched files, listeners, the admin socket.
+_OTHER_FILES = 256
 _LOG_PREFIX = re.compile(r"^(\[[^\]]*\] ?)+")
 # Where distributions keep the authorities that the system trusts.
 _SYSTEM_CA = (
@@ -40,6 +45,17 @@ _SYSTEM_CA = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+
+
+def _max_connections() -> int:
+    """How many clients Envoy may have: each may cost a second file for its version.
+
+    Envoy raises its own soft limit of files to the hard one as it starts.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        return _MAX_CONNECTIONS
+    return max(_OTHER_FILES, min(_MAX_CONNECTIONS, (hard - _OTHER_FILES) // 2))
 
 
 class EnvoyGateway(FileGateway):
@@ -67,10 +83,10 @@ class EnvoyGateway(FileGateway):
 
     def rendered(self, routes: Routes) -> dict[str, Any]:
         found = {
-            "bootstrap.json": bootstrap(self.place, self._files()),
+            "bootstrap.json": bootstrap(self.place, self._files(), _max_connections()),
             "envoy/clusters/cds.json": _versioned(self._clusters(routes)),
             "envoy/tokens/ecds.json": _masked_keys(_versioned([token_filter(routes, _MASKED)])),
-            "envoy/rds.json": self._rendered_routes(routes, _MASKED),
+            "envoy/rds.json": self._rendered_routes(routes, self.keys().masked()),
         }
         if self.place.tls:
             found["envoy/certificate/sds.json"] = certificate(self.place.tls)
@@ -100,7 +116,7 @@ class EnvoyGateway(FileGateway):
         for watched in (self._folder.clusters_file, self._folder.tokens_file, self._folder.routes_file):
             if not watched.path.exists():
                 write_aside(watched.path, json.dumps(discovery("0", [])))
-        text = json.dumps(bootstrap(self.place, self._files()))
+        text = json.dumps(bootstrap(self.place, self._files(), _max_connections()))
         # What lies there was found good when it was written.
         if not self._bootstrap_path.exists() or self._bootstrap_path.read_text() != text:
             tried = self._folder.root / "bootstrap.tried.json"
@@ -130,10 +146,10 @@ class EnvoyGateway(FileGateway):
         self._held = held
 
     def _document(self, routes: Routes) -> Json:
-        return self._rendered_routes(routes, self.secret())
+        return self._rendered_routes(routes, self.keys())
 
-    def _rendered_routes(self, routes: Routes, secret: str) -> Json:
-        return discovery(str(routes.generation), [route_configuration(routes, self.place, secret)])
+    def _rendered_routes(self, routes: Routes, keys: UnitKeys) -> Json:
+        return discovery(str(routes.generation), [route_configuration(routes, self.place, keys)])
 
     def _clusters(self, routes: Routes) -> list[Json]:
         return clusters(routes, self.place, _system_ca())
@@ -167,25 +183,32 @@ class EnvoyGateway(FileGateway):
         text = json.dumps(document)
         if watched.path.exists() and watched.path.read_text() == text:
             return False
-        with self._accepted(watched, document["version_info"], wait):
-            write_aside(watched.path, text)
+        kept = watched.path.read_text() if watched.path.exists() else None
+        try:
+            with self._accepted(watched, document["version_info"], wait):
+                write_aside(watched.path, text)
+        except UnavailableError:
+            if kept is not None:
+                write_aside(watched.path, kept)
+            raise
         return True
 
-    def _write(self, routes: Routes, wait: bool) -> None:
-        before = self.routes()
-        try:
-            with self._accepted(self._folder.routes_file, str(routes.generation), wait):
-                super()._write(routes, wait)
-        except UnavailableError:
-            if before is not None:
-                write_aside(self._folder.root / "routes.json", json.dumps(to_json(before)))
-            raise
+    def _put(self, routes: Routes, wait: bool, change: Callable[[], None]) -> None:
+        with self._accepted(self._folder.routes_file, str(routes.generation), wait):
+            change()
+
+    def go_back(self) -> Routes | None:
+        # What Envoy said before it is old then.
+        self._known.pop(self._folder.routes_file.path, None)
+        return super().go_back()
 
     @contextmanager
     def _accepted(self, watched: Watched, version: str, wait: bool) -> Iterator[None]:
-        """What is written inside is taken by Envoy, or undone again. An Envoy that is down takes it as it starts."""
+        """Raises `UnavailableError` where Envoy refuses what is written inside.
+
+        One that is down takes it as it starts.
+        """
         before = self._known.get(watched.path) or self._folder.told(watched) if wait else None
-        kept = watched.path.read_text() if watched.path.exists() else None
         yield
         if before is None:
             return
@@ -205,8 +228,6 @@ class EnvoyGateway(FileGateway):
         if now is not None and now.version == version:
             self._known[watched.path] = now
         elif now is not None and now.refusals != before.refusals:
-            if kept is not None:
-                write_aside(watched.path, kept)
             raise UnavailableError(
                 f"Envoy refused {watched.path.name} of version {version} and goes on with the one before; "
                 "accepted: what it says in its own log"
@@ -257,8 +278,8 @@ def _versioned(resources: list[Json]) -> Json:
 
 def _masked_keys(document: Json) -> Json:
     """The document without the keys that could sign."""
-    for resource in document["resources"]:
-        for provider in resource["typed_config"].get("providers", {}).values():
+    for found in document["resources"]:
+        for provider in found["typed_config"].get("providers", {}).values():
             keys = json.loads(provider["local_jwks"]["inline_string"])
             shown = [key | {"k": _MASKED} if "k" in key else key for key in keys["keys"]]
             provider["local_jwks"]["inline_string"] = json.dumps({"keys": shown})

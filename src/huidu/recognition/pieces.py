@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from huidu.ports import Audio, AudioSource, Samples
-from huidu.recognition.utterances import Passage, Pcm, Utterances
+from huidu.recognition.utterances import HEARD_DB, Passage, Pcm, Utterances, loudest_db
 
 PIECE_S = 30.0
-# Far lower than for streams: a recording may be faint as a whole, and would not be passed over by the engine either.
-_HEARD_DB = -70.0
+# A recording may be faint as a whole, and would not be passed over by the engine either: what lies so far under its
+# loudest is heard, down to the second.
+_UNDER_LOUDEST_DB = 35.0
+_FAINTEST_DB = -70.0
 _FULL_SCALE = 32768
 
 
@@ -36,7 +38,7 @@ def pieces(source: AudioSource) -> Iterator[Piece]:
     if (length := sum(len(block) for block in first)) <= PIECE_S * rate_hz:
         yield Piece(Audio(np.ascontiguousarray(np.concatenate(first)), rate_hz), length / rate_hz)
         return
-    utterances = Utterances(rate_hz, _HEARD_DB)
+    utterances = Utterances(rate_hz, _heard_db(first, rate_hz))
     for block in _then(first, blocks):
         utterances.feed(_pcm(block))
         while (passage := utterances.next()) is not None:
@@ -52,6 +54,12 @@ def _first(blocks: Iterator[Samples], more_than: int) -> deque[Samples]:
         found.append(block)
         size += len(block)
     return found
+
+
+def _heard_db(first: Iterable[Samples], rate_hz: int) -> float:
+    """From which level on a recording is heard, by its first half minute: as in streams, or lower where it is faint."""
+    begin = _pcm(np.concatenate(list(first))[: int(PIECE_S * rate_hz)])
+    return min(HEARD_DB, max(_FAINTEST_DB, loudest_db(begin, rate_hz) - _UNDER_LOUDEST_DB))
 
 
 def _then(first: deque[Samples], blocks: Iterable[Samples]) -> Iterator[Samples]:

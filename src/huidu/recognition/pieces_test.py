@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from huidu.core.errors import InvalidError
 from huidu.ports import Samples
 from huidu.recognition.pieces import PIECE_S, join, pieces
+from huidu.recognition.utterances import Utterances
 from huidu.recognition.utterances_test import noise
 
 RATE_HZ = 8_000
@@ -67,6 +68,19 @@ def test_long_silence_is_passed_over_without_audio() -> None:
 def test_a_faint_recording_is_not_taken_for_silence() -> None:
     found = list(pieces(Source(sound(*[(1.0, -120.0), (4.0, -62.0)] * 10))))
     assert sum(piece.audio.seconds for piece in found if piece.audio) > 40
+
+
+def test_a_recording_is_cut_as_a_stream_of_it_is() -> None:
+    spoken = noise(*[(0.7, -120.0), (3.1, -20.0), (0.9, -57.0), (2.0, -35.0)] * 9)
+    utterances = Utterances(RATE_HZ)
+    utterances.feed(spoken)
+    passages = [*iter(utterances.next, None), utterances.rest()]
+    expected = [passage.speech for passage in passages if passage.speech_from is not None]
+    found = [
+        piece.audio.samples for piece in pieces(Source(spoken.astype(np.float32) / np.float32(32768))) if piece.audio
+    ]
+    assert [len(one) for one in found] == [len(one) for one in expected]
+    np.testing.assert_array_equal(np.concatenate(found) * 32768, np.concatenate(expected))
 
 
 def test_a_file_is_read_no_faster_than_its_pieces_are_taken() -> None:

@@ -37,7 +37,7 @@ _QUIETEST_FRAMES = 5
 # Fewer frames are a click, not speech.
 _SPEECH_FRAMES = 3
 # Levels in dB below full scale. Speech lies at -15 to -40, the noise of quiet rooms below -50.
-_HEARD_DB = -50.0
+HEARD_DB = -50.0
 _SILENT_DB = -90.0
 _OVER_QUIETEST_DB = 9.0
 _UNDER_LOUDEST_DB = 15.0
@@ -83,14 +83,20 @@ def speech_seconds(samples: Pcm, sample_rate_hz: int) -> float:
     levels_db = 10 * np.log10(np.maximum(_powers(samples, frame), 10 ** (_SILENT_DB / 10)))
     around = np.pad(levels_db, FRAMES_PER_S, constant_values=math.inf)
     quietest_db = np.lib.stride_tricks.sliding_window_view(around, 2 * FRAMES_PER_S + 1).min(axis=1)
-    is_speech = (levels_db >= _HEARD_DB) & (levels_db >= quietest_db + _OVER_QUIETEST_DB)
+    is_speech = (levels_db >= HEARD_DB) & (levels_db >= quietest_db + _OVER_QUIETEST_DB)
     return int(is_speech.sum()) / FRAMES_PER_S
+
+
+def loudest_db(samples: Pcm, sample_rate_hz: int) -> float:
+    """The level of the loudest frame."""
+    powers = _powers(samples, sample_rate_hz // FRAMES_PER_S)
+    return max(_SILENT_DB, 10 * math.log10(powers.max())) if powers.any() else _SILENT_DB
 
 
 class Utterances:
     """Takes samples and gives passages, each ending with a boundary. What stays under `heard_db` is not heard."""
 
-    def __init__(self, sample_rate_hz: int, heard_db: float = _HEARD_DB) -> None:
+    def __init__(self, sample_rate_hz: int, heard_db: float = HEARD_DB) -> None:
         self._frame = sample_rate_hz // FRAMES_PER_S
         self._heard_db = heard_db
         self._first_sample = 0

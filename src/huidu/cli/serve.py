@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # connection that is just being closed.
 _KEEP_ALIVE_S = 75
 _SHUTDOWN_S = 10
+# Connections that come faster than they are taken wait in the kernel, as many as it allows (net.core.somaxconn): a
+# gateway gives up one that is not even let wait after half a second.
+_BACKLOG = 65_535
 # Half a minute of audio at 16 kHz: live clients send less than a second at a time.
 _MESSAGE_BYTES = 1 << 20
 # One slow recording must not hold up the others; more threads than cores help nobody.
@@ -74,7 +77,7 @@ def listen(host: str, port: int) -> socket.socket:
         # A port stays taken for a minute after its last connection, unless this is set.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(2048)
+        listener.listen(_BACKLOG)
     except OSError as error:
         if listener is not None:
             listener.close()
@@ -104,6 +107,7 @@ def server_config(app: "FastAPI", max_connections: int = 1000) -> "uvicorn.Confi
         ws_ping_timeout=20,
         # Samples hardly get smaller, and a small message could become a large one.
         ws_per_message_deflate=False,
+        backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_SHUTDOWN_S,
         access_log=False,

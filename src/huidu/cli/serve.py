@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # connection that is just being closed.
 _KEEP_ALIVE_S = 75
 _SHUTDOWN_S = 10
+# Connections that come faster than they are taken wait in the kernel, as many as it allows (net.core.somaxconn): a
+# gateway gives up one that is not even let wait after half a second.
+_BACKLOG = 65_535
 # Half a minute of audio at 16 kHz: live clients send less than a second at a time.
 _MESSAGE_BYTES = 1 << 20
 _RECEIVE_BYTES = 1 << 18
@@ -88,7 +91,7 @@ def listen(host: str, port: int) -> socket.socket:
         # behind which the pings of a client lie that is being slowed down.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
         listener.bind(address)
-        listener.listen(2048)
+        listener.listen(_BACKLOG)
     except OSError as error:
         if listener is not None:
             listener.close()
@@ -121,6 +124,7 @@ def server_config(app: "FastAPI", max_connections: int = 1000) -> "uvicorn.Confi
         ws_ping_timeout=20,
         # Samples hardly get smaller, and a small message could become a large one.
         ws_per_message_deflate=False,
+        backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_SHUTDOWN_S,
         access_log=False,

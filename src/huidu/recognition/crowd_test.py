@@ -311,17 +311,17 @@ def test_idle_streams_of_one_client_do_not_keep_others_out() -> None:
         for _ in range(12):
             with contextlib.suppress(InvalidStatus):
                 idle.append(held.enter_context(opened(OFFICE)))
-        assert len(idle) == 8
-        for each in idle:
-            begin(each)
+                begin(idle[-1])
+        # On a busy machine the first may have been ended by the time the last came.
+        assert len(idle) >= 8
         other = held.enter_context(opened(OTHER))
         assert begin(other)["type"] == "started"
-        # As many as make room, down to half of ten at most, are told why.
+        # As many as make room are told why, and half of ten may stay.
         with ThreadPoolExecutor(len(idle)) as pool:
             ended = [found for found in pool.map(_fate, idle) if found]
-        assert 1 <= len(ended) <= 3
+        assert 1 <= len(ended) <= len(idle) - 5
         detail = "next to no audio came for 0.3 s, and others want a stream; accepted: audio as it is spoken, or stop"
-        assert ended[0] == (1008, "invalid", detail)
+        assert set(ended) == {(1008, "invalid", detail)}
 
 
 def _fate(stream: Any) -> tuple[int, str, str] | None:

@@ -130,7 +130,7 @@ class SwapFolder(ABC):
         known = {path: number for path in files if (number := _read_fence(path)) is not None}
         damaged = [path for path in files if path not in known and path.exists()]
         if damaged and not known:
-            raise UnavailableError(f"{files[0]} is damaged, and so is its copy; accepted: a restart of `huidu up`")
+            raise UnavailableError(f"{files[0]} is damaged, and so is its copy; accepted: one that can be read")
         # The copy alone may be missing: earlier versions had none.
         for path in damaged or [path for path in files[:1] if known and path not in known]:
             self._files.say(f"{path} is {'damaged' if path.exists() else 'gone'}; its copy counts")
@@ -428,16 +428,20 @@ def _write_new(path: Path, text: str, durably: bool = False) -> None:
             os.fsync(file.fileno())
 
 
-def write_aside(path: Path, text: str) -> None:
-    """Replaces a file at once and for good: nobody ever reads half of it, nor the former one after a power cut."""
+def write_aside(path: Path, text: str, durably: bool = True) -> None:
+    """Replaces a file at once and for good: nobody ever reads half of it, nor the former one after a power cut.
+
+    What is made anew all the time need not be there after a power cut, and does not wait for the disk.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        write_durably(aside, text)
+        _write_new(aside, text, durably)
         aside.rename(path)
     except OSError:
         aside.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if durably:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

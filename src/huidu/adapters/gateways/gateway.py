@@ -94,7 +94,12 @@ class FileGateway(ABC):
         """Takes over what has changed beside the routes and the gateway does not notice by itself."""
 
     def fence(self) -> int:
-        return self._folder.fence()
+        """The number in the fence. One that nobody can read any more has risen, as far as anybody knows."""
+        try:
+            return self._folder.fence()
+        except UnavailableError as error:
+            self._say(f"{error}; it rises")
+            return self._folder.raise_fence()
 
     def routes(self) -> Routes | None:
         """What was last put in force, by whomever; None before the first time, and where nobody can read it.
@@ -173,8 +178,8 @@ class FileGateway(ABC):
         return unit_keys(self.secret())
 
     def _refuse_behind(self, fence: int) -> None:
-        if self._folder.fence() > fence:
-            raise FenceError(f"the fence is {self._folder.fence()}, control knows {fence}")
+        if (found := self.fence()) > fence:
+            raise FenceError(f"the fence is {found}, control knows {fence}")
 
     def _write(self, routes: Routes, wait: bool) -> None:
         """Raises `UnavailableError` where the gateway or the disk refuses; what was in force then still is."""

@@ -77,8 +77,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 def knows_unit_keys(connection: Connection) -> bool:
     """Whether the history says which key made a unit: it does not before control has migrated it (0003)."""
-    query = "SELECT 1 FROM pragma_table_info('recognition_history') WHERE name = 'unit_key_id'"
-    return connection.exec_driver_sql(query).first() is not None
+    known: bool = connection.info.get("huidu_unit_keys", False)
+    if not known:
+        query = "SELECT 1 FROM pragma_table_info('recognition_history') WHERE name = 'unit_key_id'"
+        # Columns are only added: what is there once is there for as long as the connection lives.
+        known = connection.info["huidu_unit_keys"] = connection.exec_driver_sql(query).first() is not None
+    return known
 
 
 @contextmanager

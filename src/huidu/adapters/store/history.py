@@ -75,11 +75,6 @@ class SqlHistory:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._migrated = False
-
-    def _is_migrated(self, connection: Connection) -> bool:
-        self._migrated = self._migrated or knows_unit_keys(connection)
-        return self._migrated
 
     def add(self, row: Recognition) -> int:
         """Stores a row, or replaces the one of the same request and attempt.
@@ -92,28 +87,24 @@ class SqlHistory:
     def add_all(self, rows: Sequence[Recognition], late: bool = False) -> list[int]:
         """As `add` for each row, all or none; `late` ones take nothing away from what was stored since."""
         with writing(self._engine) as connection, _refusals():
-            migrated = self._is_migrated(connection)
+            migrated = knows_unit_keys(connection)
             return [(_known(connection, row) if late else None) or _add(connection, row, migrated) for row in rows]
 
     def get(self, row_id: int) -> Recognition:
         """Raises `NotFoundError`."""
         with reading(self._engine) as connection:
-            return self._one(connection, row_id)
+            return _one(connection, row_id)
 
     def page(self, limit: int, before: float | None, version: str | None, purpose: str | None) -> list[Recognition]:
         """Rows not deleted, newest first, created before the given time."""
-        wanted = [
-            condition
-            for given, condition in (
-                (before, table.c.created_time < text_of(before or 0.0)),
-                (version, table.c.version == version),
-                (purpose, table.c.purpose == purpose),
-            )
-            if given is not None
-        ]
         with reading(self._engine) as connection:
-            query = self._rows(connection).where(*wanted)
-            query = query.order_by(table.c.created_time.desc(), table.c.id.desc()).limit(limit)
+            query = _rows(connection).order_by(table.c.created_time.desc(), table.c.id.desc()).limit(limit)
+            if before is not None:
+                query = query.where(table.c.created_time < text_of(before))
+            if version is not None:
+                query = query.where(table.c.version == version)
+            if purpose is not None:
+                query = query.where(table.c.purpose == purpose)
             return [_recognition(found) for found in connection.execute(query).mappings()]
 
     def correct(self, row_id: int, text: str, by: str, at: float) -> Recognition:
@@ -121,7 +112,7 @@ class SqlHistory:
         change = {"corrected_text": text, "corrected_by": by, "corrected_at": text_of(at)}
         with writing(self._engine) as connection:
             connection.execute(update(table).where(table.c.id == row_id, table.c.deleted_at.is_(None)).values(change))
-            return self._one(connection, row_id)
+            return _one(connection, row_id)
 
     def corrections(self, release_id: int, known: Collection[int]) -> list[Recognition]:
         """Answered live rows of a release that hold a corrected text and whose id is not known, by correction time."""
@@ -139,19 +130,21 @@ class SqlHistory:
             new = [row_id for row_id in connection.scalars(query) if row_id not in seen]
             found: dict[int, Recognition] = {}
             for start in range(0, len(new), _CHUNK):
-                chunk = self._rows(connection).where(table.c.id.in_(new[start : start + _CHUNK]))
+                chunk = _rows(connection).where(table.c.id.in_(new[start : start + _CHUNK]))
                 found.update((one["id"], _recognition(one)) for one in connection.execute(chunk).mappings())
         return [found[row_id] for row_id in new]
 
-    def _rows(self, connection: Connection) -> Select[Any]:
-        columns = _COLUMNS if self._is_migrated(connection) else _OLD_COLUMNS
-        return select(*columns).where(table.c.deleted_at.is_(None))
 
-    def _one(self, connection: Connection, row_id: int) -> Recognition:
-        found = connection.execute(self._rows(connection).where(table.c.id == row_id)).mappings().one_or_none()
-        if found is None:
-            raise NotFoundError(f"there is no recognition {row_id} in the history")
-        return _recognition(found)
+def _rows(connection: Connection) -> Select[Any]:
+    columns = _COLUMNS if knows_unit_keys(connection) else _OLD_COLUMNS
+    return select(*columns).where(table.c.deleted_at.is_(None))
+
+
+def _one(connection: Connection, row_id: int) -> Recognition:
+    found = connection.execute(_rows(connection).where(table.c.id == row_id)).mappings().one_or_none()
+    if found is None:
+        raise NotFoundError(f"there is no recognition {row_id} in the history")
+    return _recognition(found)
 
 
 @contextmanager

@@ -134,6 +134,7 @@ def test_a_history_of_before_there_were_key_ids_is_observed(engine: Engine) -> N
     store(engine, unit="u")
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE recognition_history DROP COLUMN unit_key_id")
+    engine.dispose()
     assert [row.user for row in found(engine)] == ["u"]
 
 

@@ -212,7 +212,7 @@ def test_without_room_for_a_new_one_everything_stays(
         store.begin_again(loss, FLEET, Record())
     assert file.read_bytes().strip(b"\0") == b""
     monkeypatch.undo()
-    store.begin_again(loss, FLEET, Record())
+    store.begin_again(loss, FLEET, Record(RELEASE))
     assert store.load() is not None
 
 

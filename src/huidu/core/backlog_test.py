@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from huidu.core import backlog
 from huidu.core.backlog import KEPT_HAPPENINGS, Backlog
-from huidu.core.evidence import Row, crash_row
+from huidu.core.evidence import Kind, Row, crash_row
 from huidu.core.plan import DEFAULT_PLAN, Rules
 from huidu.core.record import Happening, Outcome, Record
 from huidu.core.release import Fleet, begin
@@ -69,7 +69,7 @@ def test_it_is_full_by_what_its_rows_hold_and_not_by_their_number(monkeypatch: p
     waits = Backlog()
     waits.add(Fleet("v1"), Record(RELEASE, evidence=(crashed(1),)))
     assert not waits.full
-    waits.add(Fleet("v1"), Record(RELEASE, evidence=(Row("bake", backlog.Kind.SECOND, "1", 1.0, {"v2": counts}),)))
+    waits.add(Fleet("v1"), Record(RELEASE, evidence=(Row("bake", Kind.SECOND, "1", 1.0, {"v2": counts}),)))
     assert waits.full
     with pytest.raises(ValueError, match="nothing waits"):
         Backlog().whole()

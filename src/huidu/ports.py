@@ -367,12 +367,13 @@ class Loss:
     """What is lost of the store, in words, and what is `left` of it.
 
     `nothing`: it is gone or damaged. `empty`: a database that holds nothing of control's. `copy`: an earlier copy of
-    it, which can be gone on with. `file` is what was looked at.
+    it, which can be gone on with. `file` is what was looked at, `aside` where what is left of it is to be kept.
     """
 
     words: str
     left: Literal["nothing", "empty", "copy"]
     file: tuple[int, int] | None = None
+    aside: Path | None = None
 
 
 class Store(Protocol):
@@ -403,8 +404,8 @@ class Store(Protocol):
         """What is lost for ever; None where waiting helps. May take seconds. Raises `UnavailableError`."""
         ...
 
-    def begin_again(self, loss: Loss, fleet: Fleet, record: Record) -> str:
-        """Begins anew with what control knows, in one transaction; says in words what was lost and is kept where.
+    def begin_again(self, loss: Loss, fleet: Fleet, record: Record) -> None:
+        """Begins anew with what control knows, in one transaction.
 
         Nothing is deleted. Raises `UnavailableError`, and then all is as before.
         """

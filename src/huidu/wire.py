@@ -394,6 +394,20 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
     return Controller(parts, config_of(settings))
 
 
+def begin_control(settings: "Settings", gateway: "FileGateway") -> "tuple[SqlStore, Controller]":
+    """The store, claimed, and the one that writes it. Raises `UnavailableError` where the store cannot be read now."""
+    store = make_store(settings.data)
+    try:
+        # Before anything is read: what another control has not written by now it never will.
+        store.claim()
+    except TakenOverError:
+        raise
+    except UnavailableError as error:
+        # Nobody else writes either; what is written first claims it.
+        _LOG.warning("%s; control goes on without for now", error)
+    return store, make_controller(settings, gateway, store)
+
+
 class ConfigFile:
     """The configuration file of a control that runs: read again, taken over, and told what came of it."""
 

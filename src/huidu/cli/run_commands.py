@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -31,9 +31,6 @@ from huidu.ports import Gateway
 from huidu.settings import Settings, load
 
 if TYPE_CHECKING:
-    from huidu.adapters.gateways.gateway import FileGateway
-    from huidu.adapters.store.releases import SqlStore
-    from huidu.control.controller import Controller
     from huidu.wire import ConfigFile
 
 _T = TypeVar("_T")
@@ -188,7 +185,7 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
     from huidu.control.queries import status
 
     gateway = wire.make_gateway(settings)
-    store, controller = _patiently(lambda: _begun(settings, gateway), gateway)
+    store, controller = _patiently(lambda: wire.begin_control(settings, gateway), gateway)
     if gateway.routes() is None:
         gateway.prepare(controller.awake())
     clock, file = wire.SystemClock(), wire.ConfigFile(settings, controller)
@@ -229,19 +226,6 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
         raise taken_over[0]
 
 
-def _begun(settings: Settings, gateway: "FileGateway") -> "tuple[SqlStore, Controller]":
-    from huidu import wire
-
-    store = wire.make_store(settings.data)
-    try:
-        # Before anything is read: what another control has not written by now it never will.
-        store.claim()
-    except UnavailableError as error:
-        # Nobody else writes either; what is written first claims it.
-        logging.getLogger(__name__).warning("%s; control goes on without for now", error)
-    return store, wire.make_controller(settings, gateway, store)
-
-
 def _patiently(begin: "Callable[[], _T]", gateway: "Gateway") -> "_T":
     """What is begun, as soon as the store lets it. Until then nobody watches: when that lasts, the share ends."""
     waiting, began, said = threading.Event(), time.monotonic(), ""
@@ -254,11 +238,17 @@ def _patiently(begin: "Callable[[], _T]", gateway: "Gateway") -> "_T":
             if str(error) != said:
                 said = str(error)
                 logging.getLogger(__name__).error("control waits for the store: %s", said)
-        routes = gateway.routes()
-        if time.monotonic() - began >= SHARE_ENDS_SECONDS and routes is not None and routes.candidate is not None:
-            logging.getLogger(__name__).error("nobody watches %s: everybody is sent back", routes.candidate)
-            gateway.go_back()
+        if time.monotonic() - began >= SHARE_ENDS_SECONDS:
+            with suppress(UnavailableError):
+                _send_back(gateway)
         waiting.wait(_TICK_SECONDS)
+
+
+def _send_back(gateway: "Gateway") -> None:
+    routes = gateway.routes()
+    if routes is not None and routes.candidate is not None:
+        logging.getLogger(__name__).error("nobody watches %s: everybody is sent back", routes.candidate)
+        gateway.go_back()
 
 
 def _on_hangup(file: "ConfigFile") -> None:

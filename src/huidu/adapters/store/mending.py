@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,28 +80,33 @@ def _checked(connection: sqlite3.Connection, look: str) -> str | None:
     return None if said == "ok" else f"the database is damaged: {str(said).splitlines()[0]}"
 
 
-def set_aside(file: Path, now: float) -> Path | None:
-    """Renames a database with what belongs to it, or what is left of one; where to, None where there is nothing."""
+def aside_of(file: Path, now: float) -> Path | None:
+    """The name under which a database, or what is left of one, is to be kept; None where there is nothing."""
+    if not any(file.with_name(file.name + part).exists() for part in _PARTS):
+        return None
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-    target = file.with_name(f"{file.name}.damaged-{stamp}")
-    number = 1
+    target, number = file.with_name(f"{file.name}.damaged-{stamp}"), 1
     while any(target.with_name(target.name + part).exists() for part in _PARTS):
         number += 1
         target = file.with_name(f"{file.name}.damaged-{stamp}.{number}")
+    return target
+
+
+def set_aside(file: Path, target: Path | None) -> None:
+    """Renames a database with what belongs to it, or what is left of one."""
+    if target is None:
+        return
     try:
         # Its log first: another database would take it for its own.
-        moved = [part for part in _PARTS if _renamed(file.with_name(file.name + part), target.name + part)]
+        for part in _PARTS:
+            _renamed(file.with_name(file.name + part), target.name + part)
     except OSError as error:
         raise UnavailableError(f"{file} cannot be renamed: {error.strerror}; accepted: a folder that can") from error
-    return target if moved else None
 
 
-def _renamed(path: Path, name: str) -> bool:
-    try:
+def _renamed(path: Path, name: str) -> None:
+    with suppress(FileNotFoundError):
         path.rename(path.with_name(name))
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def mended(data: Path, file_name: str, now: float) -> str | None:
@@ -122,14 +127,16 @@ def mended(data: Path, file_name: str, now: float) -> str | None:
             found = damage(file)
         if found is None:
             return None
-        return f"{found}; kept as {set_aside(file, now)}"
+        target = aside_of(file, now)
+        set_aside(file, target)
+        return f"{found}; kept as {target}"
 
 
-def begin_again(engine: Engine, fill: Callable[[Connection], None], now: float) -> str:
+def begin_again(engine: Engine, fill: Callable[[Connection], None], target: Path | None) -> None:
     """Puts a new database in the place of one that is gone or damaged, filled before anybody finds it.
 
-    Returns in words where the old one is kept. Raises `UnavailableError` where it cannot be made now: then everything
-    is as before.
+    What is left of the old one is kept as `target`. Raises `UnavailableError` where it cannot be made now: then
+    everything is as before.
     """
     file = Path(engine.url.database or "")
     fresh = file.with_name(f"{file.name}.new")
@@ -138,12 +145,11 @@ def begin_again(engine: Engine, fill: Callable[[Connection], None], now: float) 
             for part in _PARTS:
                 fresh.with_name(fresh.name + part).unlink(missing_ok=True)
             _fill(fresh, fill)
-            kept = set_aside(file, now)
+            set_aside(file, target)
             fresh.rename(file)
             _sync(file.parent)
     except OSError as error:
         raise UnavailableError(f"{file} cannot be made anew: {error.strerror}; accepted: room on its disk") from error
-    return f"what was left of it is kept as {kept}" if kept else "nothing was left of it"
 
 
 def _fill(fresh: Path, fill: Callable[[Connection], None]) -> None:

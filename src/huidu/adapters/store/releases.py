@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from huidu.adapters.store.database import reading, writing
-from huidu.adapters.store.mending import begin_again, damage
+from huidu.adapters.store.mending import aside_of, begin_again, damage
 from huidu.adapters.store.opened import Identity, identity
 from huidu.adapters.store.schema import evidence, peak_memory, release_events, releases, state
 from huidu.core.codec import StoredError
@@ -46,12 +46,14 @@ class SqlStore:
         with writing(self._engine) as connection:
             # Where an older copy was put back, its number must not be mine again.
             known = max(_number(_state(connection, _WRITER)), _number(self._claim))
-            claim = {"number": known + 1, "at": time.time()}
+            claim = _fresh_claim(known + 1)
             _put_state(connection, _WRITER, claim)
         self._claim = claim
 
     def confirm(self) -> None:
-        if self._claim is None:
+        # As it was before it is looked at: another thread may be writing.
+        mine = self._claim
+        if mine is None:
             return
         try:
             with reading(self._engine) as connection:
@@ -60,42 +62,49 @@ class SqlStore:
             raise
         except UnavailableError:
             return
-        self._refuse_other(found)
+        self._refuse_other(found, mine)
 
-    def _refuse_other(self, found: dict[str, Any] | None) -> None:
-        mine = self._claim or {}
-        if _number(found) == _number(mine) and _at(found) == _at(mine):
-            return
-        if found is None or (_number(found) < _number(mine) and _at(found) <= _at(mine)):
-            raise LostError(f"{self._file} does not hold what control wrote; accepted: the one that it wrote to")
-        raise TakenOverError("another control has taken over the store; accepted: one control at a time")
+    def _refuse_other(self, found: dict[str, Any] | None, mine: dict[str, Any]) -> None:
+        if found is not None and (_number(found), _at(found)) == (_number(mine), _at(mine)):
+            if found.get("written", 0) >= mine["written"]:
+                return
+        elif found is not None and (_number(found) >= _number(mine) or _at(found) > _at(mine)):
+            raise TakenOverError("another control has taken over the store; accepted: one control at a time")
+        raise LostError(f"{self._file} does not hold what control wrote; accepted: the one that it wrote to")
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """A transaction of the one that writes."""
+        """A transaction of the one that writes. Each is counted: an earlier copy of the database is known by that."""
         if self._claim is None:
             self.claim()
+        mine = self._claim
+        assert mine is not None
         with writing(self._engine) as connection:
-            self._refuse_other(_state(connection, _WRITER))
+            self._refuse_other(found := _state(connection, _WRITER), mine)
+            mine = {**mine, "written": found.get("written", 0) + 1}
+            _put_state(connection, _WRITER, mine)
             yield connection
+        self._claim = mine
 
     def loss(self) -> Loss | None:
         looked_at = self._present()
         found = damage(self._file)
         if found is not None:
-            return Loss(found, "nothing", looked_at)
+            aside = aside_of(self._file, time.time())
+            return Loss(f"{found}; kept as {aside}" if aside else found, "nothing", looked_at, aside)
         with reading(self._engine) as connection:
             claim, fleet = _state(connection, _WRITER), _state(connection, _FLEET)
         try:
-            self._refuse_other(claim)
+            if self._claim is not None:
+                self._refuse_other(claim, self._claim)
         except LostError:
             if fleet is None:
                 return Loss(f"{self._file} is a database without control's record", "empty", looked_at)
             return Loss(f"{self._file} is an earlier copy", "copy", looked_at)
         return None
 
-    def begin_again(self, loss: Loss, fleet: Fleet, record: Record) -> str:
-        claim = {"number": _number(self._claim) + 1, "at": time.time()}
+    def begin_again(self, loss: Loss, fleet: Fleet, record: Record) -> None:
+        claim = _fresh_claim(_number(self._claim) + 1)
 
         def fill(connection: Connection) -> None:
             _put_state(connection, _WRITER, claim)
@@ -103,14 +112,12 @@ class SqlStore:
 
         if self._present() != loss.file:
             raise UnavailableError(f"{self._file} was exchanged meanwhile; accepted: after another look")
-        said = loss.words
         if loss.left == "nothing":
-            said += f"; {begin_again(self._engine, fill, time.time())}"
+            begin_again(self._engine, fill, loss.aside)
         else:
             with writing(self._engine) as connection:
                 fill(connection)
         self._claim = claim
-        return said
 
     def _present(self) -> Identity | None:
         try:
@@ -197,6 +204,11 @@ class SqlStore:
 
 def _state(connection: Connection, name: str) -> Any:
     return connection.execute(select(state.c.value).where(state.c.name == name)).scalar_one_or_none()
+
+
+def _fresh_claim(number: int) -> dict[str, Any]:
+    """Who writes, since when, and how often it has."""
+    return {"number": number, "at": time.time(), "written": 0}
 
 
 def _number(claim: dict[str, Any] | None) -> int:

@@ -12,7 +12,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "huidu"
 ALLOWED = {
     "core": set(),
     "ports": {"core"},
-    "settings": {"core"},
+    "yaml_file": {"core"},
+    "settings": {"core", "yaml_file"},
     "settings_changes": {"core", "settings"},
     "adapters": {"core", "ports"},
     "recognition": {"core", "ports"},

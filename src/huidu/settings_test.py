@@ -405,7 +405,7 @@ _LEAVES = (
     *(f"audience.{key}" for key in ("key", "exclude", "include", "window", "jwt", "among")),
     *("control.listen", "control.share_expiry", "gateway.tls.key", "audience.jwt.jwks", "plan.0", "guards.cer.at_most"),
 )
-_HARD = (
+_HARD: tuple[Any, ...] = (
     *(math.nan, math.inf, -1, 0, 10**400, 1e308, True, None, "", " ", "/", "~", "..", "x" * 3000, "9" * 400 + "h"),
     *(
         "[::]:80",

@@ -44,6 +44,7 @@ _LOG = logging.getLogger(__name__)
 
 # Engines by the name that configurations use, with the package whose version enters the fingerprint.
 _ENGINE_PACKAGES = {SherpaEngine.name: "sherpa-onnx"}
+_ENGINES = {SherpaEngine.name: SherpaEngine}
 _ENGINE_OPTIONS = {"num_threads": 1}
 
 
@@ -107,8 +108,31 @@ def read_hotwords(version: Version) -> bytes:
     return content
 
 
+def ignored_options(version: Version) -> tuple[str, ...]:
+    """What a version is configured with that its engine does not honour. Raises `InvalidError`."""
+    if not version.managed or version.hotwords is None:
+        return ()
+    return () if "hotwords" in _engine_class(version).honours else ("hotwords",)
+
+
+def ignored_words(version: Version) -> str | None:
+    """The same as one line for people; None where all counts."""
+    if not (names := ignored_options(version)):
+        return None
+    return f"version {version.name}: engine {version.engine} ignores {', '.join(names)}"
+
+
+def _engine_class(version: Version) -> type[SherpaEngine]:
+    if version.engine not in _ENGINES:
+        raise unknown_name("engine", version.engine, list(_ENGINES))
+    return _ENGINES[version.engine]
+
+
 def version_fingerprint(version: Version) -> str:
-    """The fingerprint of everything that a version decodes with; the same files elsewhere give the same."""
+    """The fingerprint of everything that a version decodes with; the same files elsewhere give the same.
+
+    Hotwords that the engine does not honour change nothing in a text, and so nothing here.
+    """
     bundle = {
         "engine": version.engine,
         "engine_version": package_version(_ENGINE_PACKAGES[version.engine]),
@@ -118,7 +142,8 @@ def version_fingerprint(version: Version) -> str:
         # Digests instead of contents: a model can be larger than memory allows to hold twice.
         "model": {path.name: _digest(path) for path in _model_files(version)},
     }
-    return fingerprint(bundle, {"hotwords": read_hotwords(version)} if version.hotwords else {})
+    counts = version.hotwords is not None and "hotwords" not in ignored_options(version)
+    return fingerprint(bundle, {"hotwords": read_hotwords(version)} if counts else {})
 
 
 def instance_info(version: Version) -> "InstanceInfo":
@@ -152,13 +177,13 @@ def instance_app(
         limits=limits,
         hotwords=tuple(words),
         on_failure=on_failure,
+        honours=_engine_class(version).honours,
     )
     return create_app(service, history, info, limits, sockets=make_sockets(data))
 
 
 def _model_files(version: Version) -> list[Path]:
-    if version.engine not in _ENGINE_PACKAGES:
-        raise unknown_name("engine", version.engine, list(_ENGINE_PACKAGES))
+    _engine_class(version)
     if not version.model:
         raise InvalidError(f"version '{version.name}' names no model; give the directory that holds it")
     return sorted(family_of(Path(version.model)).files.values())

@@ -67,7 +67,7 @@ def _import(what: str, find: Callable[[], str], fix: str) -> Finding:
 
 
 def _installation(settings: Settings) -> Iterator[Finding]:
-    from huidu.wire import check_version
+    from huidu.wire import check_version, ignored_words
 
     for version in settings.versions.values():
         try:
@@ -77,6 +77,8 @@ def _installation(settings: Settings) -> Iterator[Finding]:
             continue
         if version.managed:
             yield Finding(f"version {version.name}", True, version.model or "")
+            if said := ignored_words(version):
+                yield Finding("hotwords", True, said, f"leave hotwords out of {version.name}: they change nothing")
         else:
             yield from _reached(version)
     yield from _gateway(settings)

@@ -26,6 +26,7 @@ from huidu.recognition.schemas import (
     TranscribeForm,
     Transcript,
     form_schema,
+    ignored,
     read_form,
     text_of,
     transcript,
@@ -34,6 +35,8 @@ from huidu.recognition.stream import StreamLimits, Streams, stream_routes
 from huidu.recognition.transcribe import Asked, InstanceInfo, Limits, Service
 
 _MAX_FILENAME = 200
+# What the OpenAI face itself takes up; an instance has one model, and all of them are taken.
+_OPENAI_HONOURED = frozenset({"model", "response_format", "stream"})
 _ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (400, 404, 413, 503)}
 
 
@@ -81,11 +84,12 @@ def _add_recognition(app: FastAPI, service: Service) -> None:
         service.admit()
         _want_multipart(request, "audio")
         async with request.form(max_files=1, max_fields=32) as form:
-            given = read_form(TranscribeForm, _texts(form))
+            sent = _texts(form)
+            given, unheeded = read_form(TranscribeForm, sent), ignored(sent, service.honours)
             hotwords = tuple(word for line in given.hotwords.splitlines() if (word := line.strip()))
             asked = replace(_asked(form, "audio", "file"), language=given.language, hotwords=hotwords)
             row = await _recognise(request, service, asked)
-        return _answer(row, orjson.dumps(transcript(row)), "application/json")
+        return _answer(row, orjson.dumps(transcript(row, unheeded)), "application/json", unheeded)
 
 
 def _add_openai(app: FastAPI, service: Service, info: InstanceInfo) -> None:
@@ -97,13 +101,15 @@ def _add_openai(app: FastAPI, service: Service, info: InstanceInfo) -> None:
         service.admit()
         _want_multipart(request, "file")
         async with request.form(max_files=1, max_fields=32) as form:
-            given = read_form(OpenAIForm, _texts(form))
+            sent = _texts(form)
+            given, unheeded = read_form(OpenAIForm, sent), ignored(sent, service.honours | _OPENAI_HONOURED)
             options = {"prompt": given.prompt} if given.prompt else None
             asked = replace(_asked(form, "file"), language=given.language, options=options)
             row = await _recognise(request, service, asked)
         if given.response_format == "text":
-            return _answer(row, text_of(row).encode(), "text/plain")
-        return _answer(row, orjson.dumps({"text": text_of(row)}), "application/json")
+            return _answer(row, text_of(row).encode(), "text/plain", unheeded)
+        body = {"text": text_of(row)} | ({"ignored": unheeded} if unheeded else {})
+        return _answer(row, orjson.dumps(body), "application/json", unheeded)
 
     @app.get("/v1/models", tags=["openai"])
     async def models() -> dict[str, Any]:
@@ -179,8 +185,13 @@ def _basename(filename: str) -> str:
     return "".join(character for character in last if character.isprintable())[-_MAX_FILENAME:] or "audio"
 
 
-def _answer(row: Recognition, body: bytes, media_type: str) -> Response:
-    """`x-huidu-chars` tells whoever reads no bodies how much text there is: characters that are not white space."""
+def _answer(row: Recognition, body: bytes, media_type: str, unheeded: list[str]) -> Response:
+    """`x-huidu-chars` tells whoever reads no bodies how much text there is: characters that are not white space.
+
+    `x-huidu-ignored` says what of the request did not count, also where the body is nothing but text.
+    """
     chars = sum(not character.isspace() for character in text_of(row))
     headers = {"x-audio-seconds": f"{row.audio_seconds:.3f}", "x-huidu-chars": str(chars)}
+    if unheeded:
+        headers["x-huidu-ignored"] = ",".join(unheeded)
     return Response(body, headers=headers, media_type=media_type)

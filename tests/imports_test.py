@@ -91,6 +91,7 @@ def test_only_wire_names_concrete_adapters() -> None:
     lent |= {"huidu.adapters.runtimes.instance", "huidu.adapters.store.database"}
     lent |= {"huidu.adapters.store.importing", "huidu.adapters.testsets.sound", "huidu.adapters.report.html"}
     lent |= {"huidu.adapters.report.hypotheses_csv", "huidu.adapters.store.observed"}
+    lent |= {"huidu.adapters.store.deleting"}
     for path in modules():
         if package(path) in ("adapters", "wire"):
             continue

@@ -30,12 +30,15 @@ from huidu.settings_changes import Running, changes, lines
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from sqlalchemy import Engine as DatabaseEngine
 
     from huidu.adapters.gateways.gateway import FileGateway
     from huidu.adapters.runtimes.instance import HttpInstance
+    from huidu.adapters.store.pruning import Size
     from huidu.adapters.store.releases import SqlStore
     from huidu.control.controller import Controller
     from huidu.control.parts import Config
+    from huidu.control.retention import Retention
     from huidu.core.testset import TestSet, Utterance
     from huidu.evaluation.recognise import Transcribe
     from huidu.recognition.transcribe import InstanceInfo, Limits
@@ -211,6 +214,7 @@ def config_of(settings: "Settings") -> "Config":
         drain_limit_seconds=settings.gateway.drain_limit,
         hang_after_seconds=settings.gateway.hang_after,
         sees_messages=settings.gateway.engine != "nginx",
+        keep_texts_seconds=settings.retention.texts,
     )
 
 
@@ -364,6 +368,47 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
     return Controller(parts, config_of(settings))
 
 
+def make_retention(
+    settings: "Settings",
+    engine: "DatabaseEngine",
+    keep_seconds: Callable[[], float | None],
+    wait: Callable[[float], bool] = lambda _: False,
+) -> "Retention":
+    """What prunes an installation; `keep_seconds` says how long texts are kept now, None for ever."""
+    from huidu.adapters.gateways.refused import tidy_refused_log
+    from huidu.adapters.store.pruning import SqlPruning
+    from huidu.control.retention import Retention
+    from huidu.evaluation.heard import forget
+
+    store, reopen = SqlPruning(engine, settings.data), make_gateway(settings).reopen_log
+    refused = Places(settings.data).logs / "gateway-refused.jsonl"
+
+    def tidy_log(now: float, keep: float | None) -> None:
+        if keep is not None:
+            tidy_refused_log(refused, reopen, now, keep)
+
+    def tidy_heard(now: float, keep: float | None) -> None:
+        if keep is not None:
+            forget(settings.data / "evaluation", now - keep)
+
+    return Retention(store, SystemClock(), keep_seconds, (tidy_log, tidy_heard, store.forget_copies), wait)
+
+
+def history_size(data: Path) -> "Size | None":
+    """How large the history of a data folder is; None where there is none. Raises `UnavailableError`."""
+    from huidu.adapters.store.observed import open_existing
+    from huidu.adapters.store.pruning import SqlPruning
+
+    try:
+        engine = open_existing(data)
+    except InvalidError:
+        return None
+    try:
+        return SqlPruning(engine, data).size(time.time())
+    finally:
+        engine.dispose()
+
+
 class ConfigFile:
     """The configuration file of a control that runs: read again, taken over, and told what came of it."""
 
@@ -393,7 +438,8 @@ def control_app(
     store: "SqlStore",
     file: ConfigFile,
     on_taken_over: Callable[[TakenOverError], None],
+    retention: Callable[[], dict[str, Any]],
 ) -> "FastAPI":
     from huidu.control.app import create_app
 
-    return create_app(controller, store, gateway, SystemClock(), file.apply, on_taken_over)
+    return create_app(controller, store, gateway, SystemClock(), file.apply, on_taken_over, retention)

@@ -158,8 +158,10 @@ def _control(settings: Settings, places: Places, listener: socket.socket) -> Non
 
     from huidu import wire
     from huidu.adapters.gateways.folder import write_aside
+    from huidu.adapters.store.database import open_database
     from huidu.control.loop import Loop
     from huidu.control.queries import status
+    from huidu.control.retention import RetentionLoop
 
     gateway, store = wire.make_gateway(settings), wire.make_store(settings.data)
     # Before anything is read: what another control has not written by now it never will.
@@ -174,19 +176,27 @@ def _control(settings: Settings, places: Places, listener: socket.socket) -> Non
         taken_over.append(error)
         server.should_exit = True
 
+    def keep_seconds() -> float | None:
+        return controller.config.keep_texts_seconds
+
+    database = open_database(settings.data, migrate=False)
+    retention = RetentionLoop(lambda wait: wire.make_retention(settings, database, keep_seconds, wait), keep_seconds)
+
     def tick() -> None:
         store.confirm()
         controller.tick()
-        found = status(controller, gateway.routes(), clock.now())
+        found = status(controller, gateway.routes(), clock.now()) | {"retention": retention.last()}
         write_aside(places.status_file, json.dumps(found, ensure_ascii=False))
 
-    app_ = wire.control_app(controller, gateway, store, file, end)
+    app_ = wire.control_app(controller, gateway, store, file, end, retention.last)
     server = uvicorn.Server(uvicorn.Config(app_, access_log=False, log_level="warning", timeout_graceful_shutdown=5))
     write_aside(places.control_file, json.dumps({"url": f"http://{settings.control.listen}", "pid": os.getpid()}))
     _on_hangup(file)
     loop = Loop(tick, _TICK_SECONDS, end)
     loop.start()
+    retention.start()
     server.run(sockets=[listener])
+    retention.stop()
     loop.stop()
     if taken_over:
         raise taken_over[0]

@@ -93,10 +93,12 @@ def create_app(
     clock: Clock,
     apply: Callable[[], dict[str, Any]],
     on_taken_over: Callable[[TakenOverError], None],
+    retention: Callable[[], dict[str, Any] | None] = lambda: None,
 ) -> FastAPI:
     """`apply` takes the configuration file over and says key by key what came of it; a release starts with that.
 
-    `on_taken_over` hears when a command found that another control writes now.
+    `on_taken_over` hears when a command found that another control writes now. `retention` says what the last prune
+    took.
     """
     app = FastAPI(title="Huidu control", docs_url=None, redoc_url=None)
     _handle_errors(app, on_taken_over)
@@ -122,7 +124,7 @@ def create_app(
 
     @app.get("/api/v1/status")
     def show_status() -> dict[str, Any]:
-        return status(controller, gateway.routes(), clock.now())
+        return status(controller, gateway.routes(), clock.now()) | {"retention": retention()}
 
     @app.get("/api/v1/releases")
     def list_releases() -> list[dict[str, Any]]:

@@ -16,13 +16,13 @@ from huidu.core.errors import UnavailableError
 from huidu.core.observation import Observation
 from huidu.core.plan import Plan, Rules, Share
 from huidu.core.record import Record
-from huidu.core.release import Event, Phase, advance, settled
-from huidu.core.routes import Routes
+from huidu.core.release import Event, Fleet, Phase, advance, settled
+from huidu.core.routes import Routes, rolled_back
 from huidu.core.safety import Heard
 from huidu.core.sockets import SocketReport
 from huidu.core.testset import TestSet
 from huidu.core.version import Version
-from huidu.ports import LogRead, Process, Reach, Recognition, Written
+from huidu.ports import FenceError, LogRead, Process, Reach, Recognition, Written
 
 PLAN = Plan((Share(500, 60.0), Share(5000, 60.0), Share(10_000, 60.0)))
 
@@ -107,7 +107,18 @@ class FakeGateway(Failing):
 
     def swap(self, routes: Routes, fence: int) -> None:
         self._asked("swap")
+        if self.fence_number > fence:
+            raise FenceError(f"the fence is {self.fence_number}, control knows {fence}")
         self.swapped.append(routes)
+
+    def go_back(self) -> Routes | None:
+        self._asked("go_back")
+        now = self.routes()
+        back = rolled_back(now, now.generation + 1) if now else None
+        if back is not None:
+            self.fence_number += 1
+            self.swapped.append(back)
+        return back
 
     def refresh(self) -> None:
         self._asked("refresh")
@@ -234,6 +245,30 @@ def no_set(path: Path) -> TestSet:
     raise AssertionError(f"no golden stage asks for {path}")
 
 
+class RefusingStore(SqlStore):
+    """The real one, which takes nothing while `refuses` says why."""
+
+    refuses: UnavailableError | None = None
+    takes: int = 0
+
+    def _refuse(self) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+        self.takes += 1
+
+    def claim(self) -> None:
+        self._refuse()
+        super().claim()
+
+    def record(self, fleet: Fleet, record: Record, again: bool = False) -> None:
+        self._refuse()
+        super().record(fleet, record, again)
+
+    def raise_peak_memory(self, peaks: dict[str, int], now: float) -> None:
+        self._refuse()
+        super().raise_peak_memory(peaks, now)
+
+
 class World:
     """All that control works with. The store is the real one; what is not asked for does well."""
 
@@ -252,8 +287,13 @@ class World:
 
     def store(self) -> SqlStore:
         """Another connection to the one store."""
-        self.engines.append(open_database(self.data, migrate=True))
+        self.engines.append(open_database(self.data, migrate=True, busy_seconds=0.1))
         return SqlStore(self.engines[-1])
+
+    def refusing(self) -> RefusingStore:
+        """Another connection, which can be told to refuse."""
+        self.engines.append(open_database(self.data, migrate=True, busy_seconds=0.1))
+        return RefusingStore(self.engines[-1])
 
     def close(self) -> None:
         for engine in self.engines:

@@ -50,6 +50,10 @@ class Installation:
         found: dict[str, Any] = json.loads(self.huidu("status", "--json").stdout)
         return found
 
+    def operator(self) -> dict[str, str]:
+        """The header that opens control's port and everybody's history."""
+        return {"authorization": f"Bearer {(self.folder / 'data/run/token').read_text().strip()}"}
+
     def control_pid(self) -> int:
         return int(json.loads((self.folder / "data/run/control.json").read_text())["pid"])
 

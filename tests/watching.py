@@ -23,7 +23,8 @@ class Watched:
     def status(self) -> dict[str, Any]:
         """What control says now: `huidu status --json` says the same a second later."""
         control = json.loads((self.up.folder / "data/run/control.json").read_text())
-        found: dict[str, Any] = httpx.get(f"{control['url']}/api/v1/status", timeout=10).json()
+        answer = httpx.get(f"{control['url']}/api/v1/status", headers=self.up.operator(), timeout=10)
+        found: dict[str, Any] = answer.json()
         return found
 
     def start(self, candidate: str, plan: list[dict[str, Any]]) -> None:

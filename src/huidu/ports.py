@@ -6,7 +6,7 @@ Each port is a handful of methods. Adapters implement them; `wire.py` chooses wh
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,7 +161,16 @@ class Gateway(Protocol):
     def swap(self, routes: Routes, fence: int) -> None:
         """Puts routes in force, and lays out the roll back that fits them.
 
-        Raises `FenceError` where somebody rolled back without control since `fence` was adopted.
+        Raises `FenceError` where somebody rolled back without control since `fence` was adopted, and
+        `UnavailableError` where the gateway or the disk refuses them: then those in force stay.
+        """
+        ...
+
+    def go_back(self) -> Routes | None:
+        """Puts the roll back in force that is laid out beside the routes, and returns it; None where there is none.
+
+        Needs no room on the disk, and raises the fence, which is then to be adopted. Raises `UnavailableError` where
+        it cannot be done.
         """
         ...
 
@@ -280,27 +289,61 @@ class Stored:
     checkpoint: dict[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What is lost of the store, in words, and what is `left` of it.
+
+    `nothing`: it is gone or damaged. `empty`: a database that holds nothing of control's. `copy`: an earlier copy of
+    it, which can be gone on with. `file` is what was looked at, `aside` where what is left of it is to be kept.
+    """
+
+    words: str
+    left: Literal["nothing", "empty", "copy"]
+    file: tuple[int, int] | None = None
+    aside: Path | None = None
+
+
 class Store(Protocol):
     """Releases, their events and their evidence. A change and its record share a transaction.
 
     One control writes at a time, the last that claimed the store (or wrote first): what the others write is refused
-    with `TakenOverError`.
+    with `TakenOverError`. Where the database is gone, damaged, or another one than control wrote to, everything
+    raises `LostError`; where it only cannot be used now (locked, full), `UnavailableError`. Both within a fraction of
+    a second.
+
+    `lost` says what was found damaged, and set aside, as the store was opened; empty where nothing was.
     """
+
+    lost: str
 
     def claim(self) -> None:
         """Makes this the one that writes. Raises `UnavailableError`."""
         ...
 
     def confirm(self) -> None:
-        """Raises `TakenOverError` where another has claimed the store since; never because it cannot be read now."""
+        """Raises `TakenOverError` where another has claimed the store since, `LostError` where it is gone or damaged.
+
+        Never because it cannot be read now.
+        """
+        ...
+
+    def loss(self) -> Loss | None:
+        """What is lost for ever; None where waiting helps. May take seconds. Raises `UnavailableError`."""
+        ...
+
+    def begin_again(self, loss: Loss, fleet: Fleet, record: Record) -> None:
+        """Begins anew with what control knows, in one transaction.
+
+        Nothing is deleted. Raises `UnavailableError`, and then all is as before.
+        """
         ...
 
     def load(self) -> Stored | None:
         """The state as last recorded; None in an empty store."""
         ...
 
-    def record(self, fleet: Fleet, record: Record) -> None:
-        """Stores the new state with all that explains it, or nothing."""
+    def record(self, fleet: Fleet, record: Record, again: bool = False) -> None:
+        """Stores the new state with all that explains it, or nothing. `again`: what is there already is not doubled."""
         ...
 
     def evidence(self, release: int) -> list[Row]:

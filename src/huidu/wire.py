@@ -24,6 +24,7 @@ from huidu.core.errors import (
 )
 from huidu.core.places import Places
 from huidu.core.version import Version, fingerprint
+from huidu.owner import Token, make_token
 from huidu.ports import AudioReader, Engine, History, Runtime, Sockets
 from huidu.settings import Settings, load
 from huidu.settings_changes import Running, changes, lines
@@ -31,6 +32,7 @@ from huidu.settings_changes import Running, changes, lines
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from sqlalchemy import Engine as DatabaseEngine
+    from starlette.types import ASGIApp
 
     from huidu.adapters.gateways.gateway import FileGateway
     from huidu.adapters.runtimes.instance import HttpInstance
@@ -48,6 +50,8 @@ _LOG = logging.getLogger(__name__)
 # Engines by the name that configurations use, with the package whose version enters the fingerprint.
 _ENGINE_PACKAGES = {SherpaEngine.name: "sherpa-onnx"}
 _ENGINES = {SherpaEngine.name: SherpaEngine}
+# A store that others hold must keep no command waiting: what is refused is written at a later tick.
+_CONTROL_BUSY_SECONDS = 0.1
 _ENGINE_OPTIONS = {"num_threads": 1}
 
 
@@ -78,15 +82,15 @@ def make_reader() -> AudioReader:
     return SoundfileReader()
 
 
-def make_history(data: Path, migrate: bool = False) -> History:
+def make_history(data: Path, migrate: bool = False, busy_seconds: float | None = None) -> History:
     """The history of a data folder, made where there is none. Raises `InvalidError` and `UnavailableError`."""
     from huidu.adapters.store.database import open_database
     from huidu.adapters.store.history import SqlHistory
 
-    return SqlHistory(open_database(data, migrate))
+    return SqlHistory(open_database(data, migrate, busy_seconds))
 
 
-def make_sockets(data: Path, migrate: bool = False) -> Sockets:
+def make_sockets(data: Path, migrate: bool = False, busy_seconds: float | None = None) -> Sockets:
     """The reports of sockets in a data folder. Raises `InvalidError` and `UnavailableError`.
 
     Where the schema is older than they are they refuse with `UnavailableError`, and whoever reports goes on without.
@@ -94,7 +98,7 @@ def make_sockets(data: Path, migrate: bool = False) -> Sockets:
     from huidu.adapters.store.database import open_database
     from huidu.adapters.store.sockets import SqlSockets
 
-    return SqlSockets(open_database(data, migrate))
+    return SqlSockets(open_database(data, migrate, busy_seconds))
 
 
 def read_hotwords(version: Version) -> bytes:
@@ -182,7 +186,8 @@ def instance_app(
         on_failure=on_failure,
         honours=_engine_class(version).honours,
     )
-    return create_app(service, history, info, limits, sockets=make_sockets(data))
+    token = make_token(Places(data.resolve()))
+    return create_app(service, history, info, limits, sockets=make_sockets(data), opens=token.opens)
 
 
 def _model_files(version: Version) -> list[Path]:
@@ -253,11 +258,15 @@ def nginx_findings() -> tuple[str, str]:
 
 
 def make_store(data: Path) -> "SqlStore":
-    """The store of control, brought to the newest schema."""
-    from huidu.adapters.store.database import open_database
+    """The store of control, brought to the newest schema; a damaged one is set aside for a new one."""
+    from huidu.adapters.store.database import FILE_NAME, open_database
+    from huidu.adapters.store.mending import mended
     from huidu.adapters.store.releases import SqlStore
 
-    return SqlStore(open_database(data, migrate=True))
+    lost = mended(data, FILE_NAME, time.time())
+    if lost is not None:
+        _LOG.error("%s; a new one begins", lost)
+    return SqlStore(open_database(data, True, _CONTROL_BUSY_SECONDS), lost or "")
 
 
 def make_runtime(settings: "Settings") -> "Runtime":
@@ -353,12 +362,12 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
 
     parts = Parts(
         store=store,
-        history=make_history(settings.data),
-        sockets=make_sockets(settings.data),
+        history=make_history(settings.data, busy_seconds=_CONTROL_BUSY_SECONDS),
+        sockets=make_sockets(settings.data, busy_seconds=_CONTROL_BUSY_SECONDS),
         gateway=gateway,
         log=GatewayLogFiles(Places(settings.data).gateway_log, gateway.reopen_log, settings.gateway.log_rotate),
         runtime=make_runtime(settings),
-        instance=HttpInstance(),
+        instance=HttpInstance(Token(Places(settings.data)).for_address),
         clock=SystemClock(),
         check=check_version,
         read_set=read_set,
@@ -409,6 +418,20 @@ def history_size(data: Path) -> "Size | None":
         engine.dispose()
 
 
+def begin_control(settings: "Settings", gateway: "FileGateway") -> "tuple[SqlStore, Controller]":
+    """The store, claimed, and the one that writes it. Raises `UnavailableError` where the store cannot be read now."""
+    store = make_store(settings.data)
+    try:
+        # Before anything is read: what another control has not written by now it never will.
+        store.claim()
+    except TakenOverError:
+        raise
+    except UnavailableError as error:
+        # Nobody else writes either; what is written first claims it.
+        _LOG.warning("%s; control goes on without for now", error)
+    return store, make_controller(settings, gateway, store)
+
+
 class ConfigFile:
     """The configuration file of a control that runs: read again, taken over, and told what came of it."""
 
@@ -438,8 +461,13 @@ def control_app(
     store: "SqlStore",
     file: ConfigFile,
     on_taken_over: Callable[[TakenOverError], None],
+    places: Places,
+    socket: str | None,
     retention: Callable[[], dict[str, Any]],
-) -> "FastAPI":
+) -> "ASGIApp":
+    """Control's HTTP face behind its doors; `socket` is where its Unix socket lies, None where it has none."""
     from huidu.control.app import create_app
+    from huidu.control.doors import Doors
 
-    return create_app(controller, store, gateway, SystemClock(), file.apply, on_taken_over, retention)
+    app = create_app(controller, store, gateway, SystemClock(), file.apply, on_taken_over, retention)
+    return Doors(app, socket, make_token(places).opens)

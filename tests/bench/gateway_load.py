@@ -205,12 +205,13 @@ def changes(engine: str, scale: float) -> bool:
     with tempfile.TemporaryDirectory(prefix="huidu-load-") as name, installation(Path(name), engine, number) as ports:
         gateway, control = ports
         base = f"http://127.0.0.1:{control}/api/v1"
-        httpx.post(f"{base}/releases", json={"version": "v2"}).raise_for_status()
-        until(lambda: httpx.get(f"{base}/status").json()["stage"].startswith("share"), 30)
+        operator = {"authorization": f"Bearer {(Path(name) / 'data/run/token').read_text().strip()}"}
+        httpx.post(f"{base}/releases", json={"version": "v2"}, headers=operator).raise_for_status()
+        until(lambda: httpx.get(f"{base}/status", headers=operator).json()["stage"].startswith("share"), 30)
 
         def promote() -> list[float]:
             found = []
-            with httpx.Client(timeout=30) as client:
+            with httpx.Client(timeout=30, headers=operator) as client:
                 for _ in range(number - 1):
                     answer = client.post(f"{base}/promote", json={"reason": "measured", "by": "load"}).json()
                     assert answer["applied"], answer

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from huidu.adapters.store.database import open_database, writing
 from huidu.adapters.store.releases import SqlStore
 from huidu.adapters.store.schema import releases, state
-from huidu.core.errors import NotFoundError, TakenOverError, UnavailableError
+from huidu.core.errors import LostError, NotFoundError, TakenOverError, UnavailableError
 from huidu.core.evidence import Kind, Row, crash_row, fold
 from huidu.core.plan import DEFAULT_PLAN, Rules, Share
 from huidu.core.record import Happening, Outcome, Record, Watch, release_to_json
@@ -176,12 +176,14 @@ def test_the_first_write_claims_where_nothing_else_did(store: SqlStore, tmp_path
         store.record(FLEET, Record(RELEASE))
 
 
-def test_a_claim_that_has_vanished_counts_as_taken(store: SqlStore, tmp_path: Path) -> None:
+def test_a_claim_that_has_vanished_is_a_loss_and_nothing_is_written(store: SqlStore, tmp_path: Path) -> None:
     store.claim()
     with writing(open_database(tmp_path, migrate=False)) as connection:
         connection.execute(state.delete())
-    with pytest.raises(TakenOverError):
-        store.record(FLEET, Record(RELEASE))
+    for write in (store.confirm, lambda: store.record(FLEET, Record(RELEASE))):
+        with pytest.raises(LostError, match="does not hold what control wrote"):
+            write()
+    assert store.load() is None
 
 
 def put_back(release: int, time: float, **payload: object) -> Record:

@@ -7,12 +7,10 @@ the gateway's log and by `huidu status`.
 
 import json
 import os
-import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 from callers import Callers
+from disks import small_disk
 from fronts import Backend, Behaviour, require
 from installation import running, until
 from watching import SEEN_SECONDS, Watched
@@ -115,26 +114,6 @@ class Site(Watched):
         self.figure("a healthy release went through", began)
         self.stable = name
         until(lambda: all(asked.name == name for asked in callers.since(time.time() - 1)))
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path | None]:
-    """A file system of a few megabytes at a folder; None where this machine does not let us have one."""
-    folder.mkdir(parents=True)
-    mount = shutil.which("mount")
-    made = mount is not None and os.geteuid() == 0
-    if made:
-        done = subprocess.run(
-            [str(mount), "-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs", str(folder)],
-            capture_output=True,
-            check=False,
-        )
-        made = done.returncode == 0
-    try:
-        yield folder if made else None
-    finally:
-        if made:
-            subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture(scope="module", params=["envoy", "nginx"])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -79,7 +80,8 @@ def test_of_two_promotions_from_the_last_share_one_is_refused_and_the_bake_stand
 def test_the_same_promotion_delivered_twice_takes_one_step(in_last_share: Installation) -> None:
     number = in_last_share.status()["release"]["id"]
     body = {"by": "li", "reason": "seen enough", "expected_release": number, "expected_stage": "share:5000"}
-    first, second = (httpx.post(f"{control_url(in_last_share)}/api/v1/promote", json=body) for _ in range(2))
+    asked: dict[str, Any] = {"url": f"{control_url(in_last_share)}/api/v1/promote", "json": body}
+    first, second = (httpx.post(**asked, headers=in_last_share.operator()) for _ in range(2))
     assert (first.status_code, first.json()["stage"]) == (200, "bake")
     assert (second.status_code, second.json()["error"]) == (409, "refused")
     assert second.json()["detail"].startswith(f"release {number} is in bake now, not in share:5000 as you saw")

@@ -118,7 +118,10 @@ class Installation:
         self.gateway = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        return httpx.request(method, f"http://127.0.0.1:{self.control_port}/api/v1{path}", json=body, timeout=10).json()
+        url = f"http://127.0.0.1:{self.control_port}/api/v1{path}"
+        token = (self.folder / "data/run/token").read_text().strip()
+        operator = {"authorization": f"Bearer {token}"}
+        return httpx.request(method, url, json=body, headers=operator, timeout=10).json()
 
     def answers(self) -> bool:
         with socket.socket() as probe:

@@ -220,10 +220,12 @@ def test_history_holds_each_recognition_with_its_version_and_takes_corrections(u
     assert answer.headers["x-huidu-version"] == answer.json()["version"] == "v1"
     instance = f"http://{up.address('v1')}"
     assert httpx.get(f"{up.url}/api/v1/history").status_code == 403
-    row = httpx.get(f"{instance}/api/v1/history/{answer.json()['id']}").json()
+    operator = up.operator()
+    row = httpx.get(f"{instance}/api/v1/history/{answer.json()['id']}", headers=operator).json()
     assert (row["version"], row["raw_text"], row["purpose"]) == ("v1", answer.json()["raw_text"], "live")
     assert row["request_id"] == answer.headers["x-request-id"]
-    corrected = httpx.patch(f"{instance}/api/v1/history/{row['id']}", json={"corrected_text": clip.text})
+    correction = {"corrected_text": clip.text}
+    corrected = httpx.patch(f"{instance}/api/v1/history/{row['id']}", json=correction, headers=operator)
     assert corrected.json()["corrected_text"] == clip.text
 
 

@@ -49,9 +49,15 @@ def run(arguments: list[str]) -> int:
             print(f"huidu: {' '.join(str(line).split())}", file=sys.stderr)
         return next(code for kind, code in EXIT_OF.items() if isinstance(error, kind))
     except OSError as error:
+        where = error.filename or "the data folder"
+        if isinstance(error, PermissionError):
+            print(
+                f"huidu: {where} may not be used by this user; accepted: the owner of the data folder, or root",
+                file=sys.stderr,
+            )
+            return 1
         if error.errno not in _DISK:
             raise
-        where = error.filename or "the data folder"
         print(f"huidu: {where}: {error.strerror}; accepted: a disk that can be written to", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

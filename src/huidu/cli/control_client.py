@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from huidu.cli import emergency
+from huidu.cli.data_folder import data_folder
 from huidu.core.errors import HuiduError, InvalidError, NotFoundError, RefusedError, UnavailableError
 from huidu.core.places import Places
 
@@ -19,7 +20,7 @@ _SECONDS = 30.0
 
 def ask_control(config: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """Control's answer; raises the family of error that it names."""
-    places = Places(emergency.data_folder(config, os.environ))
+    places = Places(data_folder(config, os.environ))
     try:
         return emergency.ask(places, method, path, body, _SECONDS)
     except emergency.SaidNoError as error:

@@ -8,27 +8,35 @@ import argparse
 import getpass
 import http.client
 import json
+import logging
 import os
-import re
+import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from huidu.adapters.gateways.folder import SwapFolder, read_json
 from huidu.adapters.gateways.installed import installed_folder
+from huidu.cli.data_folder import data_folder
+from huidu.cli.doors import ClosedError, bearer, door, elsewhere
+from huidu.core.errors import HuiduError
 from huidu.core.places import Places
+from huidu.owner import Token
 
 COMMANDS = ("status", "rollback", "promote", "pause", "resume")
 
 _ANSWER_SECONDS = 0.5
+# An answer that comes in time is told a moment later.
+_SLACK_SECONDS = 0.1
 _COMMAND_SECONDS = 10.0
 _STATUS_SECONDS = 2.0
 # No command is under way for longer before it is sent.
 _OLDEST_SECONDS = 60.0
 _BRING_UP_SECONDS = 90.0
 _LOCK_SECONDS = 0.3
+_REACH_SECONDS = 0.3
 _PROOF_SECONDS = 5.0
 _EXIT = {"invalid": 2, "not_found": 2}
 
@@ -52,8 +60,12 @@ class SaidNoError(Exception):
 def main(arguments: list[str]) -> int:
     """Runs one command; returns the exit code: 0 done, 1 failed, 2 asked wrongly."""
     asked = _parser().parse_args(arguments)
-    places = Places(data_folder(Path(asked.config), os.environ))
+    # What is said of damaged files reads like everything else that a command says.
+    logging.basicConfig(format="huidu: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    config = _file(Path(asked.config))
+    places = Places(data_folder(config, os.environ))
     try:
+        _refuse_nowhere(config, places)
         return int({"status": _status, "rollback": _rollback}.get(asked.command, _command)(asked, places))
     except SaidNoError as error:
         print(f"huidu: {error}", file=sys.stderr)
@@ -64,8 +76,36 @@ def main(arguments: list[str]) -> int:
     except NoAnswerError as error:
         print(f"huidu: control does not answer ({error}); accepted: start it, or `huidu rollback`", file=sys.stderr)
         return 1
+    except HuiduError as error:
+        print(f"huidu: {error}", file=sys.stderr)
+        return 1
+    except PermissionError as error:
+        where = error.filename or places.data
+        print(
+            f"huidu: {where} may not be used by this user; accepted: the owner of the data folder, or root",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _file(config: Path) -> Path:
+    """The configuration, also where its folder is named."""
+    return config / "huidu.yaml" if config.is_dir() else config
+
+
+def _refuse_nowhere(config: Path, places: Places) -> None:
+    """Raises `SaidNoError` where neither a configuration nor an installation is."""
+    if config.exists() or "HUIDU_DATA" in os.environ or elsewhere():
+        return
+    if not places.gateway.is_dir() and not places.run.is_dir():
+        raise SaidNoError(
+            "invalid",
+            f"{config.absolute()} does not exist, and {places.data} is no data folder; accepted: --config PATH or "
+            "HUIDU_CONFIG, a huidu.yaml or the folder that holds one",
+        )
+    print(f"huidu: {config.absolute()} does not exist; {places.data} is the data folder", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,40 +131,59 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def data_folder(config: Path, environment: "os._Environ[str] | dict[str, str]") -> Path:
-    """The data folder that a configuration names, found without reading YAML: `data:` is a plain line of its own."""
-    config = config.resolve()
-    named = environment.get("HUIDU_DATA")
-    if named is None and config.exists():
-        text = config.read_text(encoding="utf-8", errors="surrogateescape")
-        found = re.search(r"^data:[ \t]*([^#\n]+)", text, re.MULTILINE)
-        named = found[1].strip().strip("\"'") if found else None
-    return (config.parent / (named or "data")).resolve()
-
-
 def ask(places: Places, method: str, path: str, body: dict[str, Any] | None, seconds: float) -> dict[str, Any]:
     """Control's answer. Raises `NoAnswerError` and `SaidNoError`."""
-    found = read_json(places.control_file)
-    if found is None:
-        raise NoAnswerError(f"{places.control_file} does not exist")
-    url = urlsplit(found["url"])
-    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=seconds)
+    try:
+        way = door(places, _said_by_control(places), seconds)
+    except ClosedError as error:
+        raise NoAnswerError(str(error)) from error
+    except (LookupError, ValueError) as error:
+        raise NoAnswerError(f"{places.control_file} does not say where control listens") from error
     headers = {"content-type": "application/json", "x-huidu-deadline": f"{time.time() + seconds:.3f}"}
     try:
-        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer = connection.getresponse()
+        way.connection.request(method, path, json.dumps(body) if body is not None else None, headers | way.headers)
+        answer = way.connection.getresponse()
         text = answer.read()
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswerError(str(error) or type(error).__name__) from error
     finally:
-        connection.close()
+        way.connection.close()
     try:
         plain: dict[str, Any] = json.loads(text)
         if answer.status >= 400:
-            raise SaidNoError(plain["error"], plain["detail"])
+            raise SaidNoError(str(plain["error"]), str(plain["detail"]))
     except (ValueError, LookupError, TypeError) as error:
-        raise NoAnswerError(f"what answers at {found['url']} is not control") from error
+        raise NoAnswerError(f"what answers at {way.name} is not control") from error
     return plain
+
+
+def _said_by_control(places: Places) -> dict[str, Any] | None:
+    """Where control says that it listens; None where nobody can read it: its socket has its place all the same."""
+    try:
+        return read_json(places.control_file)
+    except HuiduError as error:
+        logging.getLogger(__name__).warning("%s", error)
+        return None
+
+
+def _ask_in_time(places: Places, method: str, path: str, body: dict[str, Any] | None, seconds: float) -> dict[str, Any]:
+    """As `ask`, and never longer: whoever answers a byte at a time is not waited for."""
+    found: list[dict[str, Any] | BaseException] = []
+
+    def asking() -> None:
+        try:
+            found.append(ask(places, method, path, body, seconds))
+        except BaseException as error:  # what went wrong there is told here
+            found.append(error)
+
+    thread = threading.Thread(target=asking, daemon=True)
+    thread.start()
+    thread.join(seconds + _SLACK_SECONDS)
+    if not found:
+        raise NoAnswerError("not the whole answer came in time")
+    if isinstance(found[0], BaseException):
+        raise found[0]
+    return found[0]
 
 
 def _command(asked: argparse.Namespace, places: Places) -> int:
@@ -136,7 +195,7 @@ def _command(asked: argparse.Namespace, places: Places) -> int:
     if release is None:
         raise SaidNoError("refused", "no release runs; accepted: huidu release start VERSION")
     stage = asked.stage or seen["stage"]
-    body = {"by": getpass.getuser(), "reason": asked.reason}
+    body = {"by": _user(), "reason": asked.reason}
     body |= {"expected_release": release["id"], "expected_stage": stage}
     if asked.command == "promote":
         body["resume"] = asked.resume
@@ -145,7 +204,7 @@ def _command(asked: argparse.Namespace, places: Places) -> int:
     try:
         answer = ask(places, "POST", f"/api/v1/{asked.command}", body, _COMMAND_SECONDS)
     except NoAnswerError as error:
-        if isinstance(error.__cause__, ConnectionRefusedError):
+        if isinstance(error.__cause__, (ConnectionRefusedError, ClosedError)):
             raise
         raise MaybeDoneError(
             f"control did not answer ({error}) and may have done it all the same; accepted: look at `huidu status`, "
@@ -174,62 +233,165 @@ def _held(reason: str | None) -> str:
 
 def _rollback(asked: argparse.Namespace, places: Places) -> int:
     started = time.time()
-    body = {"by": getpass.getuser(), "reason": asked.reason, "to": asked.to}
     folder = installed_folder(places)
     before = folder.routes() or {}
-    try:
-        # Another version than the warm one may have to be started first, which control alone can do.
-        if asked.to is not None:
-            ask(places, "GET", "/api/v1/status", None, _ANSWER_SECONDS)
-        seconds = _BRING_UP_SECONDS if asked.to is not None else _ANSWER_SECONDS
-        answer = ask(places, "POST", "/api/v1/rollback", body, seconds) | {"by": "control"}
-    except NoAnswerError:
-        answer = _done_meanwhile(folder, before, asked.to) or _without_control(folder, before, asked.to)
+    answer, why = _by_control(asked, places, folder, before)
+    if answer is None:
+        answer = _done_meanwhile(folder, before, asked.to) or _without_control(folder, before, asked.to, why)
     answer["applied"] = folder.await_generation(answer["generation"], _PROOF_SECONDS)
     if answer["by"] == "cli" and answer["applied"]:
-        _move_streams(folder.routes() or {}, answer["from"])
+        _move_streams(places, folder.routes() or {}, answer["from"])
     answer["command_ms"] = round((time.time() - started) * 1000, 1)
-    how = "" if answer["by"] == "control" else " (control did not answer; done without it)"
+    how = {"cli": f" ({why}; done without it)", "nobody": " already, and nothing was changed"}.get(answer["by"], "")
     proof = "the gateway reports it" if answer["applied"] else "the gateway has not confirmed it yet"
     _print(answer, asked.json, f"everybody is on {answer['to']}: {proof}, {answer['command_ms']:.0f} ms{how}")
+    for line in folder.unrecorded:
+        print(f"huidu: {line}: the roll back is in force, and control has to be told", file=sys.stderr)
     return 0 if answer["applied"] else 1
 
 
+def _by_control(
+    asked: argparse.Namespace, places: Places, folder: SwapFolder, before: dict[str, Any]
+) -> tuple[dict[str, Any] | None, str]:
+    """Control's answer where it has done it; else None, and why not.
+
+    Everything but its own success counts as no answer: an error, a stranger's server, half an answer. Raises
+    `SaidNoError` where control says that the command was asked wrongly.
+    """
+    body = {"by": _user(), "reason": asked.reason, "to": asked.to}
+    try:
+        # Another version than the warm one may have to be started first, which control alone can do.
+        if asked.to is not None:
+            _ask_in_time(places, "GET", "/api/v1/status", None, _ANSWER_SECONDS)
+        seconds = _BRING_UP_SECONDS if asked.to is not None else _ANSWER_SECONDS
+        answer = _ask_in_time(places, "POST", "/api/v1/rollback", body, seconds)
+    except SaidNoError as error:
+        done = _done_meanwhile(folder, before, asked.to)
+        if done is None and (error.family in _EXIT or (error.family == "refused" and not _leads(folder, asked.to))):
+            raise
+        return done, f"control said: {error}"
+    except NoAnswerError as error:
+        if elsewhere():
+            # The files here are of another installation than the one that was meant.
+            raise
+        return None, f"control did not answer: {error}"
+    except (HuiduError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        return None, f"control did not answer: {error}"
+    if not elsewhere() and not _in_force(folder, answer, asked.to):
+        return None, "control answered, and the routes say otherwise"
+    return answer | {"by": "control"}, ""
+
+
+def _leads(folder: SwapFolder, to: str | None) -> bool:
+    """Whether a roll back is laid out, and leads where it should."""
+    prepared = folder.prepared_routes()
+    return prepared is not None and to in (None, prepared["stable"])
+
+
+def _in_force(folder: SwapFolder, answer: Any, to: str | None) -> bool:
+    """Whether what an answer says is so, by the gateway's files: anybody could say it."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("to"), str):
+        return False
+    generation = answer.get("generation")
+    if not isinstance(generation, int) or to not in (None, answer["to"]) or "from" not in answer:
+        return False
+    routes = folder.routes()
+    if routes is None:
+        return (folder.in_force() or -1) >= generation
+    there = routes.get("candidate") is None and routes.get("stable") == answer["to"]
+    return there and int(routes.get("generation", -1)) >= generation
+
+
 def _done_meanwhile(folder: SwapFolder, before: dict[str, Any], to: str | None) -> dict[str, Any] | None:
-    """The roll back that control has done, though its answer came too late: a slow gateway keeps it waiting."""
+    """The roll back that somebody has done meanwhile: control, whose answer came too late, or a colleague."""
     now = folder.routes() or {}
     left = before.get("candidate") or before.get("stable")
     newer = now.get("generation", 0) > before.get("generation", 0)
-    gone = left not in (now.get("stable"), now.get("candidate"))
-    if not (newer and gone) or to not in (None, now["stable"]):
+    gone = left is not None and left not in (now.get("stable"), now.get("candidate"))
+    if not (newer and gone) or to not in (None, now.get("stable")):
         return None
-    return {"to": now["stable"], "from": left, "generation": now["generation"], "by": "control"}
+    return {"to": now.get("stable"), "from": left, "generation": now["generation"], "by": "control"}
 
 
-def _without_control(folder: SwapFolder, before: dict[str, Any], to: str | None) -> dict[str, Any]:
-    prepared = folder.prepared_routes()
-    if prepared is None or (to is not None and to != prepared["stable"]):
-        serving = before.get("stable", "no version")
+def _without_control(folder: SwapFolder, before: dict[str, Any], to: str | None, why: str) -> dict[str, Any]:
+    """Goes back by the files. Raises `SaidNoError` where nothing is laid out that leads there, or it cannot be done."""
+    if _leads(folder, to):
+        _refuse_deserted(folder, before, why)
+        try:
+            routes = folder.go_back(_LOCK_SECONDS)
+        except HuiduError as error:
+            raise SaidNoError("unavailable", f"{why}, and without it nobody can be put back: {error}") from None
+        if routes is not None:
+            left = before.get("candidate") or before.get("stable")
+            return {"to": routes["stable"], "from": left, "generation": routes["generation"], "by": "cli"}
+    done = _done_meanwhile(folder, before, to) or _there_already(folder, to)
+    if done is None:
+        prepared = folder.prepared_routes()
         target = prepared["stable"] if prepared else "nothing"
+        serving = before.get("stable", "no version")
+        raise SaidNoError("refused", f"{why}, and without it {target} can be gone back to from {serving}")
+    return done
+
+
+def _refuse_deserted(folder: SwapFolder, before: dict[str, Any], why: str) -> None:
+    """Raises `SaidNoError` where nobody answers at the version that would get everybody.
+
+    Within a release that is the stable version, which serves most users now; after a promotion it is the former one,
+    which may have ended since.
+    """
+    routes = folder.prepared_routes() or {}
+    if before.get("candidate") is not None or not before:
+        return
+    addresses = [each for up in routes["upstreams"] if up["version"] == routes["stable"] for each in up["addresses"]]
+    if not any(map(_accepts, addresses)):
         raise SaidNoError(
-            "refused", f"control does not answer, and without it {target} can be gone back to from {serving}"
+            "unavailable",
+            f"{why}, and {routes['stable']} does not answer at {', '.join(addresses)}; accepted: again when it runs",
         )
-    routes = folder.go_back(_LOCK_SECONDS)
-    assert routes is not None
-    left = before.get("candidate") or before.get("stable")
-    return {"to": routes["stable"], "from": left, "generation": routes["generation"], "by": "cli"}
 
 
-def _move_streams(routes: dict[str, Any], left: str) -> None:
+def _accepts(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_SECONDS):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+def _there_already(folder: SwapFolder, to: str | None) -> dict[str, Any] | None:
+    """Where everybody is on one version, as the gateway itself reports, there is nothing to do."""
+    now = folder.routes() or {}
+    stable, generation = now.get("stable"), now.get("generation")
+    if now.get("candidate") is not None or to not in (None, stable) or folder.in_force() != generation:
+        return None
+    return {"to": stable, "from": None, "generation": generation, "by": "nobody"} if generation is not None else None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        # A process of a container may have a number that has no name.
+        return str(os.geteuid())
+
+
+def _move_streams(places: Places, routes: dict[str, Any], left: str) -> None:
     """Asks the version that was left to move its open streams, where the configuration wants that."""
     if not routes.get("move_streams"):
         return
-    for address in (each for up in routes["upstreams"] if up["version"] == left for each in up["addresses"]):
+    listed = [(up, each) for up in routes["upstreams"] if up["version"] == left for each in up["addresses"]]
+    for up, address in listed:
         host, _, port = address.rpartition(":")
+        token = Token(places).for_address(address if up.get("managed") else f"http://{address}")
+        headers = {"content-type": "application/json"} | bearer(token)
         connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=_ANSWER_SECONDS)
         try:
-            connection.request("POST", "/api/v1/drain", '{"streams": "move"}', {"content-type": "application/json"})
-            connection.getresponse().read()
+            connection.request("POST", "/api/v1/drain", '{"streams": "move"}', headers)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status >= 400:
+                raise OSError(f"status {answer.status}")
         except (OSError, http.client.HTTPException) as error:
             print(f"huidu: {left} was not asked to move its streams ({error}); they finish there", file=sys.stderr)
         finally:
@@ -242,16 +404,32 @@ def _status(asked: argparse.Namespace, places: Places) -> int:
             found = ask(places, "GET", "/api/v1/status", None, _STATUS_SECONDS)
             found["control"] = "answers"
         except NoAnswerError as error:
-            last = read_json(places.status_file)
-            if last is None:
-                raise
-            found = last | {"control": f"no answer ({error})"}
+            found = _last_status(places, error) | {"control": f"no answer ({error})"}
         if asked.watch:
             print("\x1b[2J\x1b[H", end="")
-        _print(found, asked.json, status_text(found))
+        try:
+            text = status_text(found)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            # Written by another version of Huidu: what is common to both is said.
+            text = (
+                f"stable     {found.get('stable')}\ncandidate  {found.get('candidate')}\ncontrol    {found['control']}"
+            )
+            print(f"huidu: the status of another Huidu is not understood ({error!r})", file=sys.stderr)
+        _print(found, asked.json, text)
         if not asked.watch:
             return 0
         time.sleep(1.0)
+
+
+def _last_status(places: Places, silence: NoAnswerError) -> dict[str, Any]:
+    """What control said last. Raises `NoAnswerError` where nobody can read it."""
+    try:
+        last = read_json(places.status_file)
+    except HuiduError as error:
+        raise NoAnswerError(f"{silence}; {error}") from None
+    if last is None:
+        raise silence
+    return last
 
 
 def status_text(found: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from huidu.cli import emergency
-from huidu.cli.emergency import data_folder, status_text
+from huidu.cli.emergency import status_text
 from huidu.core.places import Places
 
 ALLOWED = {"huidu"}
@@ -57,6 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
 def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeControl]:
     places = Places(tmp_path / "data")
     places.run.mkdir(parents=True)
+    (tmp_path / "huidu.yaml").write_text("data: data\n")
     monkeypatch.setenv("HUIDU_CONFIG", str(tmp_path / "huidu.yaml"))
     monkeypatch.setattr("getpass.getuser", lambda: "li")
     with FakeControl() as server:
@@ -158,6 +159,7 @@ def test_the_end_of_the_last_release_is_told_in_the_status() -> None:
 
 @pytest.mark.parametrize("command", emergency.COMMANDS)
 def test_an_emergency_imports_only_the_standard_library(command: str, tmp_path: Path) -> None:
+    (tmp_path / "huidu.yaml").write_text("data: here\nstable: v1\n")
     code = (
         "import sys, json; before = set(sys.modules)\n"
         f"sys.argv = ['huidu', {command!r}, '--config', {str(tmp_path / 'huidu.yaml')!r}, '--reason', 'x']\n"
@@ -183,24 +185,3 @@ def test_status_shows_alarms_beside_the_guards() -> None:
     # As an older control has left it.
     del found["alarms"]
     assert "alarm" not in emergency.status_text(found)
-
-
-@pytest.mark.parametrize(
-    ("text", "folder"),
-    [
-        ("data: here\n", "here"),
-        ("versions: {}\ndata: './here there'   # why\n", "here there"),
-        ("gateway: {data: no}\n", "data"),
-        ("", "data"),
-    ],
-)
-def test_the_data_folder_is_found_without_reading_yaml(text: str, folder: str, tmp_path: Path) -> None:
-    config = tmp_path / "huidu.yaml"
-    config.write_text(text)
-    assert data_folder(config, {}) == (tmp_path / folder).resolve()
-    assert data_folder(config, {"HUIDU_DATA": "/elsewhere"}) == Path("/elsewhere")
-
-
-def test_a_data_folder_is_found_in_a_configuration_of_another_encoding(tmp_path: Path) -> None:
-    (tmp_path / "huidu.yaml").write_bytes("# 灰度\ndata: here\n".encode("gb18030"))
-    assert data_folder(tmp_path / "huidu.yaml", {}) == tmp_path / "here"

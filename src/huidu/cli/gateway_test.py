@@ -119,3 +119,15 @@ def test_routes_of_an_older_huidu_are_written_again(laid_out: Routes) -> None:
     found = gateway.routes()
     assert found is not None
     assert found.candidate == "new"
+
+
+def test_routes_of_a_release_that_is_over_do_not_come_back_at_the_next_up(laid_out: Routes) -> None:
+    """Its store was lost, or control died between its end and the swap."""
+    gateway = make_gateway(load(Path("huidu.yaml")))
+    before = gateway.routes()
+    assert before is not None
+    assert before.candidate == "new"
+    gateway.prepare(replace(laid_out, generation=1, release=None, candidate=None, share_bp=0, expires_at=None))
+    found = gateway.routes()
+    assert found is not None
+    assert (found.candidate, found.share_bp, found.generation > before.generation) == (None, 0, True)

@@ -8,22 +8,31 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from huidu.cli import emergency
 from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, app
-from huidu.cli.serve import DEFAULT_QUEUE_LIMIT, DEFAULT_WORKERS, listen, serve
+from huidu.cli.doors import listening
+from huidu.cli.serve import DEFAULT_QUEUE_LIMIT, DEFAULT_WORKERS, close_to_others, listen, serve
 from huidu.control.alone import alone
+from huidu.core.alarms import SHARE_ENDS_SECONDS
 from huidu.core.errors import HuiduError, RefusedError, TakenOverError, UnavailableError
-from huidu.core.places import Places
+from huidu.core.places import Places, make_sockets
+from huidu.owner import make_token
+from huidu.ports import Gateway
 from huidu.settings import Settings, load
 
 if TYPE_CHECKING:
     from huidu.wire import ConfigFile
+
+_T = TypeVar("_T")
 
 _TICK_SECONDS = 0.5
 _READY_SECONDS = 180.0
@@ -56,6 +65,7 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     places = Places(settings.data)
     _refuse_second(places)
     _check_ports(settings)
+    close_to_others(places)
     with alone(places):
         supervisor_config, stable_address = _lay_out(settings, places)
     command = [sys.executable, "-m", "huidu.adapters.runtimes.supervisord", "-c", str(supervisor_config)]
@@ -86,7 +96,8 @@ def _lay_out(settings: Settings, places: Places) -> tuple[Path, str]:
     from huidu.adapters.runtimes.supervisor import write_configuration, write_instance
 
     # Left by an earlier run: nobody listens there now.
-    places.control_file.unlink(missing_ok=True)
+    for left in (places.control_file, places.control_socket):
+        left.unlink(missing_ok=True)
     gateway = wire.make_gateway(settings)
     controller = wire.make_controller(settings, gateway, wire.make_store(settings.data))
     routes = controller.awake()
@@ -149,24 +160,32 @@ def control(config: ConfigOption = DEFAULT_CONFIG) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = load(config)
     places = Places(settings.data)
-    with alone(places), listen(*settings.control.listen) as listener:
-        _control(settings, places, listener)
+    close_to_others(places)
+    with alone(places), ExitStack() as ends:
+        make_token(places)
+        make_sockets(places)
+        port = ends.enter_context(listen(*settings.control.listen))
+        door: socket.socket | None = None
+        try:
+            door = ends.enter_context(listening(places.control_socket))
+        except UnavailableError as error:
+            # A disk without Unix sockets, perhaps: whoever owns the data folder still has the port, by the token.
+            logging.getLogger(__name__).warning("%s; commands go to its port", error)
+        _control(settings, places, port, door)
 
 
-def _control(settings: Settings, places: Places, listener: socket.socket) -> None:
+def _control(settings: Settings, places: Places, port: socket.socket, door: socket.socket | None) -> None:
     import uvicorn
 
     from huidu import wire
     from huidu.adapters.gateways.folder import write_aside
-    from huidu.adapters.store.database import open_database
+    from huidu.adapters.store.observed import open_existing
     from huidu.control.loop import Loop
     from huidu.control.queries import status
-    from huidu.control.retention import RetentionLoop
+    from huidu.control.retention import Retention, RetentionLoop
 
-    gateway, store = wire.make_gateway(settings), wire.make_store(settings.data)
-    # Before anything is read: what another control has not written by now it never will.
-    store.claim()
-    controller = wire.make_controller(settings, gateway, store)
+    gateway = wire.make_gateway(settings)
+    store, controller = _patiently(lambda: wire.begin_control(settings, gateway), gateway)
     if gateway.routes() is None:
         gateway.prepare(controller.awake())
     clock, file = wire.SystemClock(), wire.ConfigFile(settings, controller)
@@ -179,27 +198,64 @@ def _control(settings: Settings, places: Places, listener: socket.socket) -> Non
     def keep_seconds() -> float | None:
         return controller.config.keep_texts_seconds
 
-    database = open_database(settings.data, migrate=False)
-    retention = RetentionLoop(lambda wait: wire.make_retention(settings, database, keep_seconds, wait), keep_seconds)
+    def make_retention(wait: Callable[[float], bool]) -> Retention:
+        return wire.make_retention(settings, open_existing(settings.data), keep_seconds, wait)
+
+    retention = RetentionLoop(make_retention, keep_seconds)
 
     def tick() -> None:
-        store.confirm()
         controller.tick()
         found = status(controller, gateway.routes(), clock.now()) | {"retention": retention.last()}
         write_aside(places.status_file, json.dumps(found, ensure_ascii=False))
 
-    app_ = wire.control_app(controller, gateway, store, file, end, retention.last)
-    server = uvicorn.Server(uvicorn.Config(app_, access_log=False, log_level="warning", timeout_graceful_shutdown=5))
-    write_aside(places.control_file, json.dumps({"url": f"http://{settings.control.listen}", "pid": os.getpid()}))
+    socket_path = str(places.control_socket) if door else None
+    app_ = wire.control_app(controller, gateway, store, file, end, places, socket_path, retention.last)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app_,
+            access_log=False,
+            log_level="warning",
+            # Nobody stands in front of control whose word about its clients would count.
+            proxy_headers=False,
+            timeout_graceful_shutdown=5,
+        )
+    )
+    said = {"url": f"http://{settings.control.listen}", "socket": socket_path, "pid": os.getpid()}
+    write_aside(places.control_file, json.dumps(said))
     _on_hangup(file)
     loop = Loop(tick, _TICK_SECONDS, end)
     loop.start()
     retention.start()
-    server.run(sockets=[listener])
+    server.run(sockets=[port, door] if door else [port])
     retention.stop()
     loop.stop()
     if taken_over:
         raise taken_over[0]
+
+
+def _patiently(begin: "Callable[[], _T]", gateway: "Gateway") -> "_T":
+    """What is begun, as soon as the store lets it. Until then nobody watches: when that lasts, the share ends."""
+    waiting, began, said = threading.Event(), time.monotonic(), ""
+    while True:
+        try:
+            return begin()
+        except TakenOverError:
+            raise
+        except UnavailableError as error:
+            if str(error) != said:
+                said = str(error)
+                logging.getLogger(__name__).error("control waits for the store: %s", said)
+        if time.monotonic() - began >= SHARE_ENDS_SECONDS:
+            with suppress(UnavailableError):
+                _send_back(gateway)
+        waiting.wait(_TICK_SECONDS)
+
+
+def _send_back(gateway: "Gateway") -> None:
+    routes = gateway.routes()
+    if routes is not None and routes.candidate is not None:
+        logging.getLogger(__name__).error("nobody watches %s: everybody is sent back", routes.candidate)
+        gateway.go_back()
 
 
 def _on_hangup(file: "ConfigFile") -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from huidu.core.errors import HuiduError, InvalidError, UnavailableError
+from huidu.core.places import Places
 from huidu.core.version import Version
+from huidu.owner import keep_private, repair
 
 if TYPE_CHECKING:
     import uvicorn
@@ -59,8 +61,16 @@ def serve(
     wire.check_version(bundle)
     if said := wire.ignored_words(bundle):
         print(f"note: {said}", file=sys.stderr)
+    close_to_others(Places(data.resolve()))
     with listen(host, port) as listener:
         _run(bundle, data, Limits(workers, queue_limit, max_upload_bytes), listener)
+
+
+def close_to_others(places: Places) -> None:
+    """All that is made from now on is the owner's alone, and so is what an older version has made."""
+    keep_private()
+    for line in repair(places).lines(places.data):
+        print(f"huidu: {line}", file=sys.stderr, flush=True)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -454,7 +454,8 @@ def test_the_kits_sentences_are_heard_one_by_one(recording: tuple[bytes, list[st
         for begin in range(0, len(audio), 3_201):
             stream.send(audio[begin : begin + 3_201])
         assert [one.text for one in stream.finish(60)] == texts
-        page = httpx.get(f"http://127.0.0.1:{port}/api/v1/history", params={"purpose": "live"}).json()
+        url, asked = f"http://127.0.0.1:{port}/api/v1/history", {"purpose": "live"}
+        page = httpx.get(url, params=asked, headers=operator(tmp_path / "data")).json()
     assert [(row["filename"], row["raw_text"], row["version"]) for row in page["items"]] == [
         ("stream", "".join(texts), "v1")
     ]
@@ -465,22 +466,29 @@ def test_the_kits_sentences_survive_two_moves(recording: tuple[bytes, list[str]]
     chunks = [audio[begin : begin + 8_000] for begin in range(0, len(audio), 8_000)]
     with real(tmp_path / "a", "v1") as one, real(tmp_path / "b", "v2") as two, switch(one) as middle:
         moves = {len(chunks) // 3: (one, two), len(chunks) * 2 // 3: (two, one)}
+        opens = {one: operator(tmp_path / "a"), two: operator(tmp_path / "b")}
         with Stream(middle.url) as stream:
             for place, chunk in enumerate(chunks):
                 stream.send(chunk)
                 if place in moves:
                     here, other = moves[place]
-                    until(partial(one_stream, here))
+                    until(partial(one_stream, here, opens[here]))
                     middle.target = other
-                    moved = httpx.post(f"http://127.0.0.1:{here}/api/v1/drain", json={"streams": "move"})
+                    url, wish = f"http://127.0.0.1:{here}/api/v1/drain", {"streams": "move"}
+                    moved = httpx.post(url, json=wish, headers=opens[here])
                     assert moved.json() == {"streams": 1}
             found = stream.finish(60)
         assert [final.text for final in found] == texts
         assert stream.connections >= 2
 
 
-def one_stream(port: int) -> bool:
-    return bool(httpx.get(f"http://127.0.0.1:{port}/api/v1/drain").json()["streams"] == 1)
+def operator(data: Path) -> dict[str, str]:
+    """What an instance over a data folder wants to see of whoever reads its history or moves its streams."""
+    return {"authorization": f"Bearer {(data / 'run/token').read_text().strip()}"}
+
+
+def one_stream(port: int, headers: dict[str, str]) -> bool:
+    return bool(httpx.get(f"http://127.0.0.1:{port}/api/v1/drain", headers=headers).json()["streams"] == 1)
 
 
 SERVE = (

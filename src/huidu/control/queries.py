@@ -38,6 +38,7 @@ def status(controller: Controller, routes: Routes | None, now: float) -> dict[st
         "expires_at": routes.expires_at if routes else None,
         "versions": _versions(controller),
         "differences": _differences(config.stable, fleet.stable),
+        "unrecorded": controller.unrecorded,
     }
     return found
 

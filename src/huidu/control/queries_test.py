@@ -25,6 +25,7 @@ NUMBERS = {"candidate_units": 12, "stable_units": 468, "share": 0.2, "p_value": 
 def said(view: View, sees_messages: bool = True, **changes: Any) -> dict[str, Any]:
     config = SimpleNamespace(stable="v1", managed=frozenset({"v1"}), sees_messages=sees_messages)
     known: dict[str, Any] = {"processes": {}, "reached": {}, "golden_done": None, "last_release": None, "unwatched": ()}
+    known["unrecorded"] = None
     controller = SimpleNamespace(view=view, config=config, **(known | changes))
     found = status(cast("Controller", controller), None, 5.0)
     assert json.loads(json.dumps(found)) == found

@@ -157,12 +157,15 @@ class Retention:
 
 
 class RetentionLoop:
-    """The thread that prunes once an hour. `last` says what came of it, for people."""
+    """The thread that prunes once an hour. `last` says what came of it, for people.
+
+    `make` opens the history; where it cannot now, that is told, and it is asked again.
+    """
 
     def __init__(self, make: Callable[[Callable[[float], bool]], Retention], keep_seconds: Callable[[], float | None]):
         self._stop = threading.Event()
-        self._keep_seconds = keep_seconds
-        self._retention = make(self._stop.wait)
+        self._make, self._keep_seconds = make, keep_seconds
+        self._retention: Retention | None = None
         self._told: dict[str, Any] = {"last": None, "trouble": None}
         self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
 
@@ -186,6 +189,7 @@ class RetentionLoop:
     def once(self) -> float:
         """Prunes once; returns after how many seconds to do it again."""
         try:
+            self._retention = self._retention or self._make(self._stop.wait)
             done = self._retention.run()
         except (HuiduError, OSError) as error:
             self._note(str(error))

@@ -25,6 +25,10 @@ class UnavailableError(HuiduError):
     """A part of the system cannot answer now: an operator must look, or the caller come again."""
 
 
+class LostError(UnavailableError):
+    """What was stored is gone or damaged: waiting does not bring it back. Control begins a new store."""
+
+
 class TakenOverError(UnavailableError):
     """Another control writes the store now: the one that hears this must end, and leave everything as it is."""
 

@@ -12,7 +12,7 @@ What users did not get is kept by peer (client address) and user, so that no one
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -266,6 +266,9 @@ class Text:
     numbers_wrong: int
 
 
+_TEXT_COUNTS = frozenset(each.name for each in fields(Text)) - {"time", "key"}
+
+
 def _no_counts() -> NDArray[np.int64]:
     return np.zeros(GROUPS, dtype=np.int64)
 
@@ -414,7 +417,10 @@ def fold(rows: Iterable[Row], stage: str | None = None) -> Sums:
                 folding[version].add_second(counts)
                 arriving[int(row.time), version] += len(counts["new_units"])
         elif row.kind is Kind.BAD:
-            folding[row.payload["version"]].add_failure(Failure.BAD, row.payload.get("peer"), row.payload["unit"], 1)
+            # None where only the key was kept: what failed is counted elsewhere then.
+            if count := row.payload.get("count", 1):
+                peer, unit = row.payload.get("peer"), row.payload["unit"]
+                folding[row.payload["version"]].add_failure(Failure.BAD, peer, unit, count)
         elif row.kind is Kind.TEXT:
             folding[row.payload["version"]].add_text(row)
         elif row.kind is Kind.CRASH:
@@ -465,7 +471,8 @@ class _Folding:
         self.failures[kind][peer or "", unit] += count
 
     def add_text(self, row: Row) -> None:
-        counts = {name: value for name, value in row.payload.items() if name != "version"}
+        # Another version of Huidu may count more.
+        counts = {name: value for name, value in row.payload.items() if name in _TEXT_COUNTS}
         self.texts.append(Text(row.time, row.key, **counts))
 
     def sums(self) -> VersionSums:

@@ -1,24 +1,16 @@
 """What one step of control adds to the store, and how values of the core read as plain JSON there."""
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
 
+from huidu.core import codec
 from huidu.core.evidence import Row
-from huidu.core.plan import (
-    LEAST_RECOGNITIONS,
-    Answer,
-    Golden,
-    Guard,
-    Measure,
-    Plan,
-    Rules,
-    Share,
-    Stage,
-    Undecided,
-)
-from huidu.core.release import Fleet, Override, Phase, Release, said
+from huidu.core.plan import LEAST_RECOGNITIONS, Golden, Plan, Rules, Share, Stage
+from huidu.core.release import Fleet, Release, said
 from huidu.core.safety import IncludedRun, ProbeState
 from huidu.core.verdict import Verdict
 
@@ -87,7 +79,7 @@ class Record:
 
 def fleet_to_json(fleet: Fleet) -> dict[str, Any]:
     """All but the running release, which has a row of its own."""
-    return {
+    document = {
         "stable": fleet.stable,
         "previous": fleet.previous,
         "running": fleet.release.id if fleet.release else None,
@@ -95,21 +87,32 @@ def fleet_to_json(fleet: Fleet) -> dict[str, Any]:
         "fence": fleet.fence,
         "addresses": dict(fleet.addresses),
     }
+    merged: dict[str, Any] = codec.with_unknown(document, fleet.more)
+    return merged
 
 
-def fleet_from_json(found: dict[str, Any], release: Release | None) -> Fleet:
-    return Fleet(
-        stable=found["stable"],
-        previous=found["previous"],
+def running_release(found: Any, where: str = "fleet") -> int | None:
+    """The number of the release that runs, by what `fleet_to_json` wrote. Raises `codec.StoredError`."""
+    number: int | None = codec.value(int | None, codec.entries(found, where), "running", where)
+    return number
+
+
+def fleet_from_json(found: Any, release: Release | None, where: str = "fleet") -> Fleet:
+    """What it does not know is kept in `more`. Raises `codec.StoredError` with `where` and the field."""
+    entries = codec.entries(found, where)
+    fleet = Fleet(
+        stable=codec.value(str, entries, "stable", where),
+        previous=codec.value(str | None, entries, "previous", where, None),
         release=release,
-        last_release=found["last_release"],
-        fence=found["fence"],
-        addresses=tuple(sorted(found["addresses"].items())),
+        last_release=codec.value(int, entries, "last_release", where),
+        fence=codec.value(int, entries, "fence", where),
+        addresses=tuple(sorted(codec.value(dict[str, str], entries, "addresses", where).items())),
     )
+    return replace(fleet, more=codec.unknown(entries, fleet_to_json(replace(fleet, release=None))))
 
 
 def release_to_json(release: Release, watch: Watch) -> dict[str, Any]:
-    rest = (each.name for each in fields(release) if each.name not in ("plan", "rules"))
+    rest = (each.name for each in fields(release) if each.name not in ("plan", "rules", "more"))
     plain: dict[str, Any] = {name: getattr(release, name) for name in rest}
     plain["overrides"] = [asdict(each) for each in release.overrides]
     plain["plan"], plain["rules"] = _plan_to_json(release.plan), asdict(release.rules)
@@ -125,7 +128,8 @@ def release_to_json(release: Release, watch: Watch) -> dict[str, Any]:
         "included": asdict(watch.included),
         "alarms": list(watch.alarms),
     }
-    return plain
+    merged: dict[str, Any] = codec.with_unknown(plain, release.more)
+    return merged
 
 
 @lru_cache(maxsize=4)
@@ -134,56 +138,60 @@ def _plan_to_json(plan: Plan) -> list[dict[str, Any]]:
     return [asdict(stage) for stage in plan.stages]
 
 
-def release_from_json(found: dict[str, Any]) -> tuple[Release, Watch]:
-    """Also of what an earlier Huidu stored: what it did not know yet has its value from before there was such."""
-    rules = found["rules"]
-    named = {each.name for each in fields(Release)} - {"plan", "rules", "phase", "overrides"}
-    known = {name: value for name, value in found.items() if name in named}
-    release = Release(
-        plan=Plan(tuple(_stage(stage) for stage in found["plan"])),
-        rules=Rules(tuple(_guard(guard) for guard in rules["guards"]), rules["alpha"], rules["beta"]),
-        phase=Phase(found["phase"]),
-        # Releases stored before overrides were kept have none.
-        overrides=tuple(Override(**each) for each in found.get("overrides", ())),
-        **(known if "held_by" in known else known | _hold_of_old(known["held"])),
-    )
-    if "watched_seconds" not in found:
+def release_from_json(found: Any, where: str = "release") -> tuple[Release, Watch]:
+    """Also of what another Huidu stored: what that did not know yet has its value from before there was such.
+
+    What this one does not know is kept in the release's `more`. Raises `codec.StoredError` with `where`, the record,
+    and the field.
+    """
+    entries = codec.entries(found, where)
+    known = entries if "held_by" in entries else entries | _hold_of_old(codec.value(str | None, entries, "held", where))
+    # Without its hold a release that people stopped would go on.
+    release = codec.read(Release, known, where, _READERS, needed=("held",))
+    if not -1 <= release.stage_index < len(release.plan.stages):
+        raise codec.StoredError(
+            f"{where}.stage_index reads {release.stage_index}; accepted: -1 to {len(release.plan.stages) - 1}"
+        )
+    watch = _watch(entries.get("watch"), f"{where}.watch")
+    if "watched_seconds" not in entries:
         # Its age was a difference of wall clocks: the stage begins again, which promotes nobody.
-        return replace(release, held_seconds=0.0), replace(_watch(found["watch"]), taken=0.0)
-    return release, _watch(found["watch"])
+        release, watch = replace(release, held_seconds=0.0), replace(watch, taken=0.0)
+    # A list is written as one, a tuple is none: compared is what JSON would hold.
+    written = json.loads(json.dumps(release_to_json(release, watch)))
+    return replace(release, more=codec.unknown(entries, written)), watch
 
 
-def _watch(found: dict[str, Any]) -> Watch:
-    included = found.get("included", {})
-    return Watch(
-        {name: Verdict.from_json(verdict) for name, verdict in found["verdicts"].items()},
-        found["looks"],
-        found["certifying"],
-        found["taken"],
-        found["pids"],
-        found.get("mismatches", {}),
-        tuple(found.get("held_for", ())),
-        ProbeState(**found.get("probe", {})),
-        IncludedRun(tuple(included.get("units", ())), tuple(included.get("users", ()))),
-        tuple(found.get("alarms", ())),
-    )
+def _watch(found: Any, where: str) -> Watch:
+    # A failure that was found is final, and each look has spent some of the chance of a false alarm.
+    return codec.read(Watch, found, where, _READERS, needed=("verdicts", "looks", "certifying"))
 
 
-def _guard(found: dict[str, Any]) -> Guard:
-    known = {**found, "measure": Measure(found["measure"])}
-    return Guard(**(known | ({"answer": Answer(found["answer"])} if "answer" in found else {})))
+def _plan(found: Any, where: str) -> Plan:
+    if not isinstance(found, list):
+        raise codec.StoredError(f"{where} is no list; accepted: the stages of a plan")
+    return codec.made(Plan, where, tuple(_stage(each, f"{where}[{place}]") for place, each in enumerate(found)))
+
+
+def _rules(found: Any, where: str) -> Rules:
+    # A release keeps the rules it began with: the usual ones are others.
+    return codec.read(Rules, found, where, needed=("guards", "alpha", "beta"))
+
+
+def _stage(found: Any, where: str) -> Stage:
+    entries = codec.entries(found, where)
+    if "set" in entries:
+        return codec.read(Golden, entries, where)
+    if "units" not in entries:
+        # Before stages had a floor, 0 stood for none.
+        at_least = codec.value(int, entries, "at_least", where) or LEAST_RECOGNITIONS
+        return codec.read(Share, entries | {"at_least": at_least}, where)
+    return codec.read(Share, entries, where)
+
+
+_READERS: Mapping[Any, codec.Reader] = {Plan: _plan, Rules: _rules}
 
 
 def _hold_of_old(held: str | None) -> dict[str, Any]:
     """A hold stored when its text alone told whose it was: `pause_asked by li: lunch`."""
     found = re.fullmatch(r"pause_asked by (.*?)(?:: (.*))?", held or "", re.DOTALL)
     return {"held": said("paused", found[1], found[2] or ""), "held_by": found[1]} if found else {"held_by": None}
-
-
-def _stage(found: dict[str, Any]) -> Stage:
-    if "set" in found:
-        return Golden(found["set"], Undecided(found["undecided"]))
-    if "units" not in found:
-        # Before stages had a floor, 0 stood for none.
-        return Share(found["share_bp"], found["for_seconds"], found["at_least"] or LEAST_RECOGNITIONS)
-    return Share(**found)

@@ -6,8 +6,9 @@ get there from what is. Nothing else moves traffic, so what a crash left undone 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from huidu.core.errors import RefusedError
 from huidu.core.plan import Golden, Plan, Rules, Share, Stage
@@ -108,6 +109,8 @@ class Release:
     share_ended: bool = False
     held_by: str | None = None
     overrides: tuple[Override, ...] = ()
+    # What the store held beside these, by another version of Huidu (`codec.unknown`).
+    more: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False, metadata={"not_stored": True})
 
     @property
     def stage(self) -> Stage | None:
@@ -287,6 +290,8 @@ class Fleet:
     last_release: int = 0
     fence: int = 0
     addresses: tuple[tuple[str, str], ...] = ()
+    # What the store held beside these, by another version of Huidu (`codec.unknown`).
+    more: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False, metadata={"not_stored": True})
 
     def address(self, version: str) -> str:
         """`host:port` of a managed version, else its first URL. Raises `KeyError` for one that has neither."""
@@ -320,6 +325,35 @@ def put_back(fleet: Fleet, to: str) -> Fleet:
     if to == fleet.stable:
         raise RefusedError(f"{to} is the stable version already; accepted: another version")
     return replace(fleet, stable=to, previous=None)
+
+
+class Direction(StrEnum):
+    """Where a step leads users. Back is applied first and recorded when the store allows; forward the other way."""
+
+    BACK = "back"
+    NOWHERE = "nowhere"
+    FORWARD = "forward"
+
+
+def direction(before: Fleet, after: Fleet) -> Direction:
+    """Where the step from one state to another leads users."""
+    was, now = before.release, after.release
+    if now is None:
+        if was is None:
+            # Without a release the stable version changes only as an earlier one is put back.
+            return Direction.NOWHERE if after.stable == before.stable else Direction.BACK
+        return Direction.BACK if after.stable == was.stable else Direction.FORWARD
+    if was is None or was.id != now.id or was.stage_index != now.stage_index:
+        return Direction.FORWARD
+    if now.share_bp == was.share_bp:
+        return Direction.NOWHERE
+    return Direction.BACK if now.share_bp < was.share_bp else Direction.FORWARD
+
+
+def ended(fleet: Fleet) -> int:
+    """The newest release that users are no longer spread by: it is over, or its share has ended. 0 before the first."""
+    release = fleet.release
+    return fleet.last_release - (release is not None and not release.share_ended)
 
 
 @dataclass(frozen=True, slots=True)

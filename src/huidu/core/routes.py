@@ -1,14 +1,15 @@
 """What the gateway is told: one frozen value per generation."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from huidu.core import codec
 from huidu.core.address import network
 from huidu.core.audience import Audience, ClaimRule, CookieRule, HeaderRule, Matcher, NetworkRule
-from huidu.core.jwt import Jwt
 from huidu.core.plan import FULL_BP
 from huidu.core.version import Version
-from huidu.core.window import Interval, Window
+from huidu.core.window import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ class Routes:
     it the gateway itself sends the share's users to the stable version. At a share of 100 % the last `holdback_bp`
     of the buckets stay on the stable version, so that there is something to compare with. `previous` is the former
     stable version while it is still warm. `open` are the audience's windows as UTC intervals. `move_streams`: at a
-    roll back open streams move to the stable version instead of finishing where they are.
+    roll back open streams move to the stable version instead of finishing where they are. `ended` is the newest
+    release that was over, or whose share had ended, by then (None: an earlier version did not say): what control
+    could not record before it died it finds here.
     """
 
     generation: int
@@ -63,6 +66,9 @@ class Routes:
     salt: str = ""
     issued_at: float | None = None
     holdback_bp: int = 0
+    ended: int | None = None
+    # What a stored document held beside these, by another version of Huidu (`codec.unknown`).
+    more: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False, metadata={"not_stored": True})
 
     @property
     def bucket_salt(self) -> str:
@@ -103,17 +109,25 @@ def rolled_back(routes: Routes, generation: int) -> Routes | None:
             salt="",
             issued_at=None,
             holdback_bp=0,
+            ended=routes.ended if routes.release is None else routes.release,
         )
     if routes.previous is not None and routes.upstream(routes.previous):
         return replace(routes, generation=generation, stable=routes.previous, previous=None)
     return None
 
 
+def leads_back(before: Routes, after: Routes) -> bool:
+    """Whether routes take users off a version and give none to a candidate."""
+    if before.candidate is None:
+        return before.previous is not None and after.stable == before.previous and after.candidate is None
+    return after.stable == before.stable and (after.candidate is None or after.candidate_bp < before.candidate_bp)
+
+
 def to_json(routes: Routes) -> dict[str, Any]:
     """Plain JSON that `from_json` reads back to an equal value."""
     audience = routes.audience
-    plain = {name: getattr(routes, name) for name in (*_PLAIN, *_LATER)}
-    return plain | {
+    plain = {name: getattr(routes, name) for name in _PLAIN}
+    document = plain | {
         "upstreams": [asdict(up) | {"addresses": list(up.addresses)} for up in routes.upstreams],
         "open": [list(interval) for interval in routes.open],
         "audience": {
@@ -125,30 +139,27 @@ def to_json(routes: Routes) -> dict[str, Any]:
             "jwt": asdict(audience.jwt) | {"sources": list(audience.jwt.sources)} if audience.jwt else None,
         },
     }
+    merged: dict[str, Any] = codec.with_unknown(document, routes.more)
+    return merged
 
 
-def from_json(found: dict[str, Any]) -> Routes:
-    audience = found["audience"]
-    jwt = audience["jwt"]
-    return Routes(
-        **{name: found[name] for name in _PLAIN},
-        # Written since shares have a holdback and a time they begin: earlier routes have none.
-        **{name: found[name] for name in _LATER if name in found},
-        upstreams=tuple(Upstream(**{**up, "addresses": tuple(up["addresses"])}) for up in found["upstreams"]),
-        open=tuple((start, end) for start, end in found["open"]),
-        audience=Audience(
-            exclude=tuple(_matcher(rule) for rule in audience["exclude"]),
-            include=tuple(_matcher(rule) for rule in audience["include"]),
-            key=tuple(audience["key"]),
-            windows=tuple(Window(**{**window, "days": tuple(window["days"])}) for window in audience["windows"]),
-            volunteers_only=audience["volunteers_only"],
-            jwt=Jwt(**{**jwt, "sources": tuple(jwt["sources"])}) if jwt else None,
-        ),
-    )
+def from_json(found: dict[str, Any], where: str = "routes") -> Routes:
+    """The routes of a document, of another version of Huidu, too; what it holds beside them is kept in `more`.
+
+    Raises `codec.StoredError` with `where`, the file, and the field.
+    """
+    routes = codec.read(Routes, found, where, {Matcher: _matcher})
+    if routes.candidate is not None:
+        # Without its end a share would last for ever.
+        expires_at = codec.value(float | None, found, "expires_at", where, 0.0)
+        routes = replace(routes, expires_at=expires_at)
+    return replace(routes, more=codec.unknown(found, to_json(routes)))
 
 
-_PLAIN = ("generation", "stable", "previous", "release", "candidate", "share_bp", "expires_at", "move_streams")
-_LATER = ("salt", "issued_at", "holdback_bp")
+_PLAIN = (
+    *("generation", "stable", "previous", "release", "candidate", "share_bp", "expires_at", "move_streams"),
+    *("salt", "issued_at", "holdback_bp", "ended"),
+)
 
 
 def matcher_to_json(rule: Matcher) -> dict[str, Any]:
@@ -165,11 +176,17 @@ def matcher_to_json(rule: Matcher) -> dict[str, Any]:
             return {"claim": claim, "in": list(values)}
 
 
-def _matcher(found: dict[str, Any]) -> Matcher:
-    if "header" in found:
-        return HeaderRule(found["header"], found["value"])
-    if "cidr" in found:
-        return NetworkRule(network(found["cidr"]))
-    if "claim" in found:
-        return ClaimRule(found["claim"], tuple(found["in"]))
-    return CookieRule(found["cookie"], found.get("value"))
+def _matcher(found: Any, where: str) -> Matcher:
+    entries = codec.entries(found, where)
+    if "header" in entries:
+        return HeaderRule(codec.value(str, entries, "header", where), codec.value(str, entries, "value", where))
+    if "cidr" in entries:
+        return NetworkRule(codec.made(network, where, codec.value(str, entries, "cidr", where)))
+    if "claim" in entries:
+        values = codec.value(tuple[Any, ...], entries, "in", where)
+        if all(isinstance(each, str | int) for each in values):
+            return ClaimRule(codec.value(str, entries, "claim", where), values)
+    if "cookie" in entries:
+        value = codec.value(str | None, entries, "value", where, None)
+        return CookieRule(codec.value(str, entries, "cookie", where), value)
+    raise codec.StoredError(f"{where} reads no rule; accepted: one with header, cookie, cidr or claim")

@@ -98,10 +98,6 @@ class Verdict:
     def as_json(self) -> dict[str, Any]:
         return {"guard": self.guard, "state": self.state.value, "code": self.code.value, "numbers": dict(self.numbers)}
 
-    @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> "Verdict":
-        return cls(plain["guard"], Code(plain["code"]), dict(plain["numbers"]))
-
 
 Verdicts = Mapping[str, Verdict]
 

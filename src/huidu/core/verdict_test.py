@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from huidu.core import codec
 from huidu.core.evidence import (
     EDGES_MS,
     GROUPS,
@@ -148,7 +149,8 @@ def test_what_is_not_measured_is_neither_undecided_nor_passed() -> None:
 
 def test_a_verdict_survives_json() -> None:
     for verdict in judged(arm(40, failing=3), arm(400)).values():
-        assert Verdict.from_json(json.loads(json.dumps(verdict.as_json(), allow_nan=False))) == verdict
+        stored = json.loads(json.dumps(verdict.as_json(), allow_nan=False))
+        assert codec.read(Verdict, stored, "verdict") == verdict
 
 
 def test_a_failure_is_final_and_a_pass_stays_unless_it_fails() -> None:

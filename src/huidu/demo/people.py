@@ -134,12 +134,17 @@ async def _speak(
 
 
 def reviewer(
-    url: Callable[[], str], references: dict[str, str], per_second: float, seed: int, poll_seconds: float = 0.5
+    url: Callable[[], str],
+    headers: Callable[[], dict[str, str]],
+    references: dict[str, str],
+    per_second: float,
+    seed: int,
+    poll_seconds: float = 0.5,
 ) -> Person:
     """Somebody who listens to a random sample of all recognitions and writes down what was said.
 
     The sample is drawn by row number alone; version and text are not looked at. A text that was right is
-    confirmed by the same words. `url` is an instance's own address.
+    confirmed by the same words. `url` is an instance's own address, `headers` are what it wants to see of an operator.
     """
     chance = random.Random(f"{seed}:reviewer")
 
@@ -148,13 +153,14 @@ def reviewer(
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
             while await _stays(closing, poll_seconds):
                 try:
-                    page = await client.get(f"{url()}/api/v1/history", params={"purpose": "live", "limit": 100})
+                    asked = {"purpose": "live", "limit": "100"}
+                    page = await client.get(f"{url()}/api/v1/history", params=asked, headers=headers())
                     rows = [row for row in page.json()["items"] if row["id"] > last] if page.status_code == 200 else []
                     last = max([last, *(row["id"] for row in rows)])
                     wanted = min(len(rows), _at_random(per_second * poll_seconds, chance))
                     for row in chance.sample(rows, wanted):
                         heard = {"corrected_text": references[row["audio_sha256"]], "corrected_by": "reviewer"}
-                        await client.patch(f"{url()}/api/v1/history/{row['id']}", json=heard)
+                        await client.patch(f"{url()}/api/v1/history/{row['id']}", json=heard, headers=headers())
                 except httpx.HTTPError:
                     # The instance is being replaced; a reviewer looks again later.
                     continue

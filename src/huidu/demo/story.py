@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from huidu.cli.control_client import ask_control
+from huidu.cli.doors import bearer
 from huidu.core.errors import UnavailableError
 from huidu.core.places import Places
 from huidu.demo import figures
 from huidu.demo.kit import Kit, Parts, divide, references, write_set
 from huidu.demo.narrator import Narrator
 from huidu.demo.people import Counted, Crowd, reviewer, users
+from huidu.owner import Token
 
 USERS = 420
 REQUESTS_PER_SECOND = 40.0
@@ -107,6 +109,10 @@ class Stage:
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         return ask_control(self.config, method, path, body)
 
+    def operator(self) -> dict[str, str]:
+        """The header that opens everybody's history to those who own the installation."""
+        return bearer(Token(self.places).read())
+
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = self.ask("GET", "/api/v1/status")
         return found
@@ -142,7 +148,8 @@ def play(kit: Kit, seed: int, keep: bool, narrator: Narrator) -> dict[str, Any]:
         crowd = Crowd()
         try:
             crowd.let_in(users(stage.url, USERS, REQUESTS_PER_SECOND, parts.spoken, seed, counted))
-            crowd.let_in([reviewer(lambda: _stable_url(stage), references(kit), REVIEWS_PER_SECOND, seed)])
+            listening = reviewer(lambda: _stable_url(stage), stage.operator, references(kit), REVIEWS_PER_SECOND, seed)
+            crowd.let_in([listening])
             outcomes = _acts(stage, kit, counted, narrator)
             back = _way_back(stage, kit, outcomes, narrator)
         finally:

@@ -50,7 +50,8 @@ class HeardFile:
     def add(self, audio_sha256: str, heard: Heard) -> None:
         if heard.error is not None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.parent.mkdir(0o700, parents=True, exist_ok=True)
+        self._path.parent.mkdir(0o700, exist_ok=True)
         kept = {"audio_sha256": audio_sha256, **asdict(heard), "time": round(time.time())}
         line = json.dumps(kept, ensure_ascii=False) + "\n"
         descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)

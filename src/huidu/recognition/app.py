@@ -3,7 +3,7 @@
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from typing import Any
@@ -47,8 +47,12 @@ def create_app(
     limits: Limits,
     stream_limits: StreamLimits = StreamLimits(),
     sockets: Sockets | None = None,
+    opens: Callable[[str | None], bool] | None = None,
 ) -> FastAPI:
-    """The application; `service` is started and stopped with it. Without `sockets` no socket is reported."""
+    """The application; `service` is started and stopped with it. Without `sockets` no socket is reported.
+
+    `opens` says of a header `Authorization` whether it opens everybody's history and a drain; None: both are open.
+    """
     reporter = Reporter(sockets) if sockets is not None else None
 
     @asynccontextmanager
@@ -64,7 +68,9 @@ def create_app(
     # FastAPI's own pages load scripts from elsewhere, and nothing here may.
     pages: dict[str, Any] = {"docs_url": None, "redoc_url": None}
     app = FastAPI(title="Huidu recognition", version=info.huidu, lifespan=lifespan, responses=_ERRORS, **pages)
-    app.add_middleware(Border, service=service, version=info.version, max_upload_bytes=limits.max_upload_bytes)
+    app.add_middleware(
+        Border, service=service, version=info.version, max_upload_bytes=limits.max_upload_bytes, opens=opens
+    )
     handle_errors(app)
     _add_recognition(app, service)
     _add_openai(app, service, info)

@@ -113,7 +113,11 @@ class Instance:
 
 
 def assembled(
-    load: Callable[[], Engine], history: ListHistory, failures: list[HuiduError], limits: Limits
+    load: Callable[[], Engine],
+    history: ListHistory,
+    failures: list[HuiduError],
+    limits: Limits,
+    opens: Callable[[str | None], bool] | None = None,
 ) -> tuple[Any, WatchedService]:
     clock = iter(range(1_000, 1_000_000)).__next__
     service = WatchedService(
@@ -126,7 +130,7 @@ def assembled(
         clock=lambda: float(clock()),
         honours=EchoEngine.honours,
     )
-    return create_app(service, history, INFO, limits), service
+    return create_app(service, history, INFO, limits, opens=opens), service
 
 
 @contextmanager
@@ -460,6 +464,46 @@ def test_a_large_body_elsewhere_is_refused_too(shared: Instance) -> None:
 def test_what_is_for_operators_is_refused_to_whom_a_gateway_brings(shared: Instance, path: str, mark: str) -> None:
     answer = shared.client.get(path, headers={mark: "0" * 16})
     assert (answer.status_code, answer.json()["error"]) == (403, "forbidden")
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[TestClient]:
+    """An instance with a data folder: what belongs to its owner needs a token."""
+    app, service = assembled(EchoEngine, ListHistory(), [], Limits(), lambda header: header == "Bearer it")
+    with TestClient(app) as client:
+        service.prepared.result(timeout=30)
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/api/v1/history"), ("GET", "/api/v1/history/"), ("GET", "/api/v1/%68istory"), ("HEAD", "/api/v1/history"),
+     ("PATCH", "/api/v1/history/1"), ("OPTIONS", "/api/v1/history"), ("GET", "/api/v1/drain"),
+     ("POST", "/api/v1/drain"), ("POST", "/api/v1/dr%61in")],
+)  # fmt: skip
+def test_what_belongs_to_the_owner_needs_the_token_on_the_instances_own_address(
+    guarded: TestClient, method: str, path: str
+) -> None:
+    for shown in ({}, {"authorization": "Bearer no"}, {"authorization": "it"}):
+        answer = guarded.request(method, path, json={"streams": "move"}, headers=shown)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        if method != "HEAD":
+            assert answer.json()["error"] == "unauthorized"
+            assert "accepted: the header 'Authorization: Bearer TOKEN'" in answer.json()["detail"]
+    through = {"authorization": "Bearer it", "x-huidu-unit": "0" * 16}
+    assert guarded.request(method, path, headers=through).status_code == 403
+    assert guarded.request(method, path, headers={"authorization": "Bearer it"}).status_code not in (401, 403)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/version", "/v1/models", "/openapi.json", "/metrics"])
+def test_what_monitors_ask_needs_no_token(guarded: TestClient, path: str) -> None:
+    assert guarded.get(path).status_code == 200
+
+
+def test_recognition_needs_no_token(guarded: TestClient) -> None:
+    assert guarded.post("/api/v1/transcribe", files={"audio": ("a.wav", WAV)}).status_code == 200
+    key = {"authorization": "Bearer a-key-of-openai"}
+    assert guarded.post("/v1/audio/transcriptions", files={"file": ("a.wav", WAV)}, headers=key).status_code == 200
 
 
 def test_what_is_not_served_is_not_found_in_our_shape(shared: Instance) -> None:

@@ -7,6 +7,7 @@ turns every error into one line of JSON. Nothing that went wrong inside reaches 
 import logging
 import re
 import uuid
+from collections.abc import Callable
 
 import orjson
 from fastapi import FastAPI, Request
@@ -33,6 +34,7 @@ STATUSES: dict[type[HuiduError], int] = {
 }
 _FAMILIES = {
     400: "invalid",
+    401: "unauthorized",
     403: "forbidden",
     404: "not_found",
     405: "not_found",
@@ -45,6 +47,8 @@ _FACES = {"/v1/audio/transcriptions": "openai", "/api/v1/transcribe": "api", "/w
 # Everybody's history, the metrics and a drain are no user's business. They are refused here and not in the gateway,
 # because here the path is decoded and no way of writing it leads round.
 _FOR_OPERATORS = ("/api/v1/history", "/api/v1/drain", "/metrics")
+# Of these a monitor on this machine may read the metrics; for the others it is not enough to be on it.
+_WITH_TOKEN = ("/api/v1/history", "/api/v1/drain")
 _MARKS_OF_A_GATEWAY = frozenset({"x-huidu-unit", "x-envoy-attempt-count", "x-forwarded-for"})
 
 
@@ -58,11 +62,19 @@ class TooLargeError(HTTPException):
 class Border:
     """ASGI middleware around the application."""
 
-    def __init__(self, app: ASGIApp, service: Service, version: str, max_upload_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        service: Service,
+        version: str,
+        max_upload_bytes: int,
+        opens: Callable[[str | None], bool] | None = None,
+    ) -> None:
         self._app = app
         self._service = service
         self._version = version
         self._max_upload_bytes = max_upload_bytes
+        self._opens = opens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -85,9 +97,8 @@ class Border:
                     self._service.metrics.answered(face, message["status"])
             await send(message)
 
-        if not _MARKS_OF_A_GATEWAY.isdisjoint(headers.keys()) and scope["path"].startswith(_FOR_OPERATORS):
-            detail = "through the gateway go recognitions; accepted: the instance's own address"
-            await error_response(scope["path"], 403, detail)(scope, receive, send_tagged)
+        if refused := self._refused(scope["path"], headers):
+            await error_response(scope["path"], *refused)(scope, receive, send_tagged)
             return
         try:
             limited = self._limited(headers, receive)
@@ -100,6 +111,17 @@ class Border:
             if not started:
                 detail = f"an internal error; the log knows it as {error_id}"
                 await error_response(scope["path"], 500, detail)(scope, receive, send_tagged)
+
+    def _refused(self, path: str, headers: Headers) -> tuple[int, str] | None:
+        """Status and detail where a path is not for whoever asks."""
+        if path.startswith(_FOR_OPERATORS) and not _MARKS_OF_A_GATEWAY.isdisjoint(headers.keys()):
+            return 403, "through the gateway go recognitions; accepted: the instance's own address"
+        if self._opens and path.startswith(_WITH_TOKEN) and not self._opens(headers.get("authorization")):
+            return 401, (
+                "what everybody said is not for everybody on this machine; accepted: the header 'Authorization: "
+                "Bearer TOKEN' with what stands in run/token of the data folder"
+            )
+        return None
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         origin = scope["huidu.origin"] = origin_of(Headers(scope=scope), uuid.uuid4().hex)
@@ -141,7 +163,7 @@ def error_response(path: str, status: int, detail: str, field: str | None = None
         body: dict[str, object] = {"error": {"message": detail, "type": kind, "param": field, "code": family}}
     else:
         body = {"error": family, "detail": detail}
-    headers = {"retry-after": "1"} if status == 503 else None
+    headers = {503: {"retry-after": "1"}, 401: {"www-authenticate": "Bearer"}}.get(status)
     return Response(orjson.dumps(body), status, headers, "application/json")
 
 

@@ -1,20 +1,28 @@
 """What the adapters of all gateways do alike: write under the lock, lay out the roll back, ask for proof."""
 
 import contextlib
+import logging
 import os
 import secrets
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from huidu.adapters.gateways.folder import SwapFolder, write_aside
+from huidu.adapters.gateways.folder import SwapFolder, both, write_aside
 from huidu.adapters.gateways.place import Place
+from huidu.core import codec
+from huidu.core.codec import StoredError
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.places import Places
 from huidu.core.routes import Routes, from_json, rolled_back, to_json
 from huidu.ports import FenceError, Written
 
+_LOG = logging.getLogger(__name__)
 _LOCK_WAIT_SECONDS = 2.0
+# Whoever goes back does not wait for one that was stopped in the middle of a swap.
+_BACK_LOCK_SECONDS = 0.3
 
 
 class FileGateway(ABC):
@@ -22,6 +30,7 @@ class FileGateway(ABC):
 
     def __init__(self, places: Places, place: Place, folder: SwapFolder):
         self.places, self.place, self._folder = places, place, folder
+        self._said: set[str] = set()
 
     @abstractmethod
     def command(self) -> list[str]:
@@ -52,7 +61,10 @@ class FileGateway(ABC):
         self._lay_out()
         # Written again although in force: ports may differ now, and another version of Huidu may have rendered it.
         known = self.routes()
-        if known is not None:
+        if known is not None and known.candidate is not None and routes.candidate is None:
+            # Their release is over, and was so before they could be exchanged.
+            routes = replace(routes, generation=known.generation + 2)
+        elif known is not None:
             expires_at = None if known.expires_at is None else routes.expires_at
             routes = replace(known, upstreams=routes.upstreams, expires_at=expires_at)
         self._write(routes, wait=False)
@@ -60,7 +72,8 @@ class FileGateway(ABC):
     def swap(self, routes: Routes, fence: int) -> None:
         """Puts routes in force. Raises `FenceError` where somebody rolled back since `fence` was adopted.
 
-        Raises `InvalidError` for routes that lead to a version without an address.
+        Raises `InvalidError` for routes that lead to a version without an address, and `UnavailableError` where the
+        gateway or the disk refuses them: then those in force stay, with the roll back that fits them.
         """
         for version in filter(None, (routes.stable, routes.candidate)):
             if routes.upstream(version) is None:
@@ -81,12 +94,35 @@ class FileGateway(ABC):
         return self._folder.fence()
 
     def routes(self) -> Routes | None:
-        """What was last put in force, by whomever; None before the first time, or where an older Huidu wrote it.
+        """What was last put in force, by whomever; None before the first time, and where nobody can read it.
 
         The store knows all that routes are made of: they are then written again.
         """
         found = self._folder.routes()
-        return from_json(found) if found and "audience" in found else None
+        # Written by a Huidu before routes held their audience.
+        if found is None or "audience" not in found:
+            return None
+        try:
+            return from_json(found, str(self._folder.root / "routes.json"))
+        except StoredError as error:
+            self._say(str(error))
+            return None
+
+    def go_back(self) -> Routes | None:
+        """Puts the roll back in force that is laid out beside the routes, and raises the fence.
+
+        Needs no room on the disk. None where nothing is laid out; raises `UnavailableError` where it cannot be done.
+        """
+        found = self._folder.go_back(_BACK_LOCK_SECONDS)
+        for line in self._folder.unrecorded:
+            self._say(line)
+        return from_json(found, "the roll back") if found else None
+
+    def _say(self, line: str) -> None:
+        """Once each: control asks twice a second."""
+        if line not in self._said:
+            self._said.add(line)
+            _LOG.warning("%s", line)
 
     def applied(self, generation: int, wait_seconds: float) -> bool:
         return self._folder.await_generation(generation, wait_seconds)
@@ -102,28 +138,78 @@ class FileGateway(ABC):
         return self._folder.reopen_log()
 
     def secret(self) -> str:
-        """The installation's secret, under which users appear as units; made once."""
-        path = self._folder.root / "secret"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_name(f".secret.{os.getpid()}")
-            write_aside(fresh, secrets.token_hex(16))
-            # Whoever was faster has made the one that counts.
-            with contextlib.suppress(FileExistsError):
-                path.hardlink_to(fresh)
-            fresh.unlink()
-        return path.read_text()
+        """The installation's secret, under which users appear as units; made once.
+
+        It is never made anew in place of one that is damaged: every user would become another unit. Its copy counts
+        then, and bears a checksum. Raises `UnavailableError` where neither can be read.
+        """
+        path, copy = both(self._folder.root / "secret")
+        kept, found = _copied_secret(copy), _plain_secret(path)
+        if kept is None:
+            if found is None and (path.exists() or copy.exists()):
+                raise UnavailableError(
+                    f"{path} is damaged and has no good copy; accepted: the file of a backup, or neither {path.name} "
+                    f"nor {copy.name}: then a secret is made anew, and every user becomes another unit"
+                )
+            found = found or _made_secret(path)
+            # A disk that takes nothing has the secret itself.
+            with contextlib.suppress(OSError):
+                write_aside(copy, codec.sealed({"secret": found}))
+            return found
+        if found != kept:
+            self._say(
+                f"{path} {'is not what it was' if path.exists() else 'is gone'}; its copy counts; "
+                f"accepted: the same secret, or neither {path.name} nor {copy.name} for a new one"
+            )
+        return kept
 
     def _refuse_behind(self, fence: int) -> None:
         if self._folder.fence() > fence:
             raise FenceError(f"the fence is {self._folder.fence()}, control knows {fence}")
 
     def _write(self, routes: Routes, wait: bool) -> None:
-        self._before(routes, wait)
+        """Raises `UnavailableError` where the gateway or the disk refuses; what was in force then still is."""
+        try:
+            self._before(routes, wait)
+        except OSError as error:
+            where = error.filename or self._folder.root
+            raise UnavailableError(
+                f"{where} cannot be written ({error.strerror}), and what was in force stays; accepted: a disk with room"
+            ) from None
         back = rolled_back(routes, routes.generation + 1)
-        # A way back is laid out before it can be needed, and given up only when it has been gone.
-        if back is not None:
-            self._folder.prepare(self._document(back), to_json(back))
-        self._folder.swap(self._document(routes), to_json(routes))
-        if back is None:
-            self._folder.forget_prepared()
+        laid_out = (self._document(back), to_json(back)) if back is not None else None
+        self._folder.swap(
+            self._document(routes), to_json(routes), laid_out, lambda change: self._put(routes, wait, change)
+        )
+
+    def _put(self, routes: Routes, wait: bool, change: Callable[[], None]) -> None:
+        """Has the gateway's document changed; raises `UnavailableError` where the gateway does not take it over."""
+        change()
+
+
+def _plain_secret(path: Path) -> str | None:
+    """What stands in a file, if it can be a secret."""
+    try:
+        text = path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text if text.strip().isprintable() and text.strip() else None
+
+
+def _copied_secret(path: Path) -> str | None:
+    try:
+        found = codec.unsealed(path.read_bytes().decode(), str(path)).get("secret")
+    except (OSError, UnicodeDecodeError, StoredError):
+        return None
+    return found if isinstance(found, str) and found else None
+
+
+def _made_secret(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".secret.{os.getpid()}")
+    write_aside(fresh, secrets.token_hex(16))
+    # Whoever was faster has made the one that counts.
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(fresh)
+    fresh.unlink()
+    return path.read_text()

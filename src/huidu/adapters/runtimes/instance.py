@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import httpx
@@ -21,7 +21,9 @@ _READY_TIMEOUT_SECONDS = 1.0
 class HttpInstance:
     """A client of the faces that every version has. Safe to call from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, token: Callable[[str], str | None] = lambda _: None) -> None:
+        """`token` is what may be shown at an address to those who ask for more than recognition, if anything."""
+        self._token = token
         self._context = ssl.create_default_context()
         self._client = httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False, verify=self._context)
 
@@ -92,9 +94,14 @@ class HttpInstance:
 
         Raises `UnavailableError`, also for a service of another make, which knows no such thing.
         """
+        token = self._token(address)
+        headers = {"authorization": f"Bearer {token}"} if token else None
         try:
             answer = self._client.post(
-                f"{_base(address)}/api/v1/drain", json={"streams": "move"}, timeout=_DRAIN_TIMEOUT_SECONDS
+                f"{_base(address)}/api/v1/drain",
+                json={"streams": "move"},
+                headers=headers,
+                timeout=_DRAIN_TIMEOUT_SECONDS,
             )
             answer.raise_for_status()
             return int(answer.json()["streams"])

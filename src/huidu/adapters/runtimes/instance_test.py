@@ -36,6 +36,22 @@ def test_nobody_at_an_address_is_neither_ready_nor_asked_to_move_streams() -> No
             instance.move_streams(address)
 
 
+def test_streams_are_moved_with_what_may_be_shown_at_that_address() -> None:
+    shown = {"with": "t" * 32, "without": None}
+    for case, token in shown.items():
+        asked_for: list[str] = []
+
+        def token_of(address: str, token: str | None = token, asked_for: list[str] = asked_for) -> str | None:
+            asked_for.append(address)
+            return token
+
+        with answering(b'{"streams": 3}') as server:
+            assert HttpInstance(token_of).move_streams(server.address) == 3
+        ((headers, _),) = server.asked
+        assert asked_for == [server.address]
+        assert headers.get("authorization") == (f"Bearer {token}" if token else None), case
+
+
 @dataclass
 class Answering:
     """A server that gives one answer to everything, and keeps what it was asked."""

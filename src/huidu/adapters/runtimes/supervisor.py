@@ -17,7 +17,7 @@ import psutil
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from huidu.core.errors import UnavailableError
-from huidu.core.places import Places
+from huidu.core.places import Places, make_sockets
 from huidu.core.version import Version
 from huidu.ports import Process
 
@@ -34,6 +34,7 @@ logfile={logs}/supervisord.log
 pidfile={run}/supervisord.pid
 childlogdir={logs}
 nodaemon=true
+umask=077
 silent=true
 
 [rpcinterface:supervisor]
@@ -72,7 +73,8 @@ _ANSWER_SECONDS = 5.0
 def write_configuration(places: Places, gateway: list[str], control: list[str]) -> Path:
     """Lays out the programs that `up` always runs; returns supervisord's configuration."""
     programs = places.run / "programs"
-    for folder in (programs, places.logs, places.sockets):
+    make_sockets(places)
+    for folder in (programs, places.logs):
         folder.mkdir(parents=True, exist_ok=True)
     for old in programs.glob("*.conf"):
         old.unlink()
@@ -164,7 +166,7 @@ class SupervisorRuntime:
 
     def _call(self, ask: Callable[[Any], _T]) -> _T:
         # A proxy is not thread safe, and cheap to make.
-        transport = _Transport(self._places.supervisor_socket)
+        transport = _Transport(self._places.asked_at(self._places.supervisor_socket))
         try:
             proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
             return ask(proxy.supervisor)

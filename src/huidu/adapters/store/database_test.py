@@ -1,3 +1,4 @@
+import os
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +25,21 @@ def empty_database(file: Path) -> None:
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)")
         connection.commit()
+
+
+def test_what_is_made_is_its_owners_alone_whatever_the_process_would_give(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        engine = open_database(tmp_path / "data", migrate=False)
+        with writing(engine) as connection:
+            connection.exec_driver_sql("SELECT 1")
+        found = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").iterdir()}
+        engine.dispose()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+    assert set(found) >= {"history.db", "history.db.lock", "history.db-wal", "history.db-shm"}
+    assert set(found.values()) == {0o600}
 
 
 def test_a_fresh_folder_gets_the_schema_in_wal_mode(tmp_path: Path) -> None:

@@ -1,19 +1,33 @@
 """Releases, their events and their evidence in SQL."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from huidu.adapters.store.database import reading, writing
+from huidu.adapters.store.mending import aside_of, begin_again, damage
+from huidu.adapters.store.opened import Identity, identity
 from huidu.adapters.store.schema import evidence, peak_memory, release_events, releases, state
-from huidu.core.errors import NotFoundError, TakenOverError, UnavailableError
+from huidu.core.codec import StoredError
+from huidu.core.errors import LostError, NotFoundError, TakenOverError, UnavailableError
 from huidu.core.evidence import Kind, Row
-from huidu.core.record import Record, Watch, fleet_from_json, fleet_to_json, release_from_json, release_to_json
+from huidu.core.record import (
+    Happening,
+    Record,
+    Watch,
+    fleet_from_json,
+    fleet_to_json,
+    release_from_json,
+    release_to_json,
+    running_release,
+)
 from huidu.core.release import Fleet
-from huidu.ports import Stored
+from huidu.ports import Loss, Stored
 
 _FLEET, _CHECKPOINT, _WRITER = "fleet", "log_checkpoint", "writer"
 _PART_ROWS = 500
@@ -22,39 +36,94 @@ _PART_ROWS = 500
 class SqlStore:
     """The store of control. One process writes it; others may read."""
 
-    def __init__(self, engine: Engine):
-        self._engine = engine
-        # The number under which this one writes: whoever claims the store raises it.
-        self._writer: int | None = None
+    def __init__(self, engine: Engine, lost: str = ""):
+        self._engine, self._file = engine, Path(engine.url.database or "")
+        self.lost = lost
+        # Under what this one writes: whoever claims the store raises the number, and says when.
+        self._claim: dict[str, Any] | None = None
 
     def claim(self) -> None:
         with writing(self._engine) as connection:
-            number = _writer(connection) + 1
-            _put_state(connection, _WRITER, {"number": number})
-        self._writer = number
+            # Where an older copy was put back, its number must not be mine again.
+            known = max(_number(_state(connection, _WRITER)), _number(self._claim))
+            claim = _fresh_claim(known + 1)
+            _put_state(connection, _WRITER, claim)
+        self._claim = claim
 
     def confirm(self) -> None:
-        if self._writer is None:
+        # As it was before it is looked at: another thread may be writing.
+        mine = self._claim
+        if mine is None:
             return
         try:
             with reading(self._engine) as connection:
-                found = _writer(connection)
+                found = _state(connection, _WRITER)
+        except LostError:
+            raise
         except UnavailableError:
             return
-        self._refuse_other(found)
+        self._refuse_other(found, mine)
 
-    def _refuse_other(self, found: int) -> None:
-        if found != self._writer:
+    def _refuse_other(self, found: dict[str, Any] | None, mine: dict[str, Any]) -> None:
+        if found is not None and (_number(found), _at(found)) == (_number(mine), _at(mine)):
+            if found.get("written", 0) >= mine["written"]:
+                return
+        elif found is not None and (_number(found) >= _number(mine) or _at(found) > _at(mine)):
             raise TakenOverError("another control has taken over the store; accepted: one control at a time")
+        raise LostError(f"{self._file} does not hold what control wrote; accepted: the one that it wrote to")
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """A transaction of the one that writes."""
-        if self._writer is None:
+        """A transaction of the one that writes. Each is counted: an earlier copy of the database is known by that."""
+        if self._claim is None:
             self.claim()
+        mine = self._claim
+        assert mine is not None
         with writing(self._engine) as connection:
-            self._refuse_other(_writer(connection))
+            self._refuse_other(found := _state(connection, _WRITER), mine)
+            mine = {**mine, "written": found.get("written", 0) + 1}
+            _put_state(connection, _WRITER, mine)
             yield connection
+        self._claim = mine
+
+    def loss(self) -> Loss | None:
+        looked_at = self._present()
+        found = damage(self._file)
+        if found is not None:
+            aside = aside_of(self._file, time.time())
+            return Loss(f"{found}; kept as {aside}" if aside else found, "nothing", looked_at, aside)
+        with reading(self._engine) as connection:
+            claim, fleet = _state(connection, _WRITER), _state(connection, _FLEET)
+        try:
+            if self._claim is not None:
+                self._refuse_other(claim, self._claim)
+        except LostError:
+            if fleet is None:
+                return Loss(f"{self._file} is a database without control's record", "empty", looked_at)
+            return Loss(f"{self._file} is an earlier copy", "copy", looked_at)
+        return None
+
+    def begin_again(self, loss: Loss, fleet: Fleet, record: Record) -> None:
+        claim = _fresh_claim(_number(self._claim) + 1)
+
+        def fill(connection: Connection) -> None:
+            _put_state(connection, _WRITER, claim)
+            _put(connection, fleet, record)
+
+        if self._present() != loss.file:
+            raise UnavailableError(f"{self._file} was exchanged meanwhile; accepted: after another look")
+        if loss.left == "nothing":
+            begin_again(self._engine, fill, loss.aside)
+        else:
+            with writing(self._engine) as connection:
+                fill(connection)
+        self._claim = claim
+
+    def _present(self) -> Identity | None:
+        try:
+            return identity(self._file)
+        except LostError:
+            return None
 
     def load(self) -> Stored | None:
         with reading(self._engine) as connection:
@@ -62,24 +131,15 @@ class SqlStore:
             if found is None:
                 return None
             release, watch = None, Watch()
-            if found["running"] is not None:
-                query = select(releases.c.state).where(releases.c.id == found["running"])
-                stored = connection.execute(query).scalar_one()
-                release, watch = release_from_json(_with_overrides(connection, found["running"], stored))
+            running = running_release(found)
+            if running is not None:
+                stored = _with_overrides(connection, running, _stored_release(connection, running))
+                release, watch = release_from_json(stored, f"release {running}")
             return Stored(fleet_from_json(found, release), watch, _state(connection, _CHECKPOINT))
 
-    def record(self, fleet: Fleet, record: Record) -> None:
+    def record(self, fleet: Fleet, record: Record, again: bool = False) -> None:
         with self._writing() as connection:
-            _put_state(connection, _FLEET, fleet_to_json(fleet))
-            if record.checkpoint is not None:
-                _put_state(connection, _CHECKPOINT, record.checkpoint)
-            if record.release is not None:
-                _put_release(connection, record)
-                _add_evidence(connection, [(record.release.id, row) for row in record.evidence])
-            _add_evidence(connection, record.late)
-            for happening in record.happenings:
-                values = {"release_id": happening.release, "time": happening.time, "kind": happening.kind}
-                connection.execute(insert(release_events).values(**values, payload=happening.payload))
+            _put(connection, fleet, record, again)
 
     def evidence(self, release: int) -> list[Row]:
         return list(self.each_evidence(release))
@@ -138,15 +198,31 @@ def _state(connection: Connection, name: str) -> Any:
     return connection.execute(select(state.c.value).where(state.c.name == name)).scalar_one_or_none()
 
 
-def _writer(connection: Connection) -> int:
+def _fresh_claim(number: int) -> dict[str, Any]:
+    """Who writes, since when, and how often it has."""
+    return {"number": number, "at": time.time(), "written": 0}
+
+
+def _number(claim: dict[str, Any] | None) -> int:
     """The number of the one that writes; 0 before the first."""
-    found = _state(connection, _WRITER)
-    return int(found["number"]) if found is not None else 0
+    return int(claim["number"]) if claim is not None else 0
 
 
-def _with_overrides(connection: Connection, release: int, stored: dict[str, Any]) -> dict[str, Any]:
+def _at(claim: dict[str, Any] | None) -> float:
+    """When a store was claimed, in epoch seconds; earlier versions did not say."""
+    return float((claim or {}).get("at", 0.0))
+
+
+def _stored_release(connection: Connection, release: int) -> Any:
+    found = connection.execute(select(releases.c.state).where(releases.c.id == release)).scalar_one_or_none()
+    if found is None:
+        raise StoredError(f"release {release} runs and its record is gone; accepted: a store that holds it")
+    return found
+
+
+def _with_overrides(connection: Connection, release: int, stored: Any) -> Any:
     """A release stored before it held the stages that people passed: its record names them."""
-    if "overrides" in stored:
+    if not isinstance(stored, dict) or "overrides" in stored:
         return stored
     asked = (release_events.c.release_id == release) & (release_events.c.kind == "promote_asked")
     query = select(release_events.c.payload).where(asked).order_by(release_events.c.id)
@@ -182,6 +258,32 @@ def _put_back(connection: Connection, at: int, time: float, payload: dict[str, A
         "without_control": "fence" in payload,
     }
     return (undone.id if undone else at), shown
+
+
+def _put(connection: Connection, fleet: Fleet, record: Record, again: bool = False) -> None:
+    """All of a step. `again` says that it may be there already, though nobody could tell."""
+    _put_state(connection, _FLEET, fleet_to_json(fleet))
+    if record.checkpoint is not None:
+        _put_state(connection, _CHECKPOINT, record.checkpoint)
+    if record.release is not None:
+        _put_release(connection, record)
+        _add_evidence(connection, [(record.release.id, row) for row in record.evidence])
+    _add_evidence(connection, record.late)
+    known = _told(connection, record.happenings) if again else []
+    for happening in record.happenings:
+        values = {"release_id": happening.release, "time": happening.time, "kind": happening.kind}
+        values["payload"] = happening.payload
+        if values not in known:
+            connection.execute(insert(release_events).values(values))
+
+
+def _told(connection: Connection, happenings: Sequence[Happening]) -> list[dict[str, Any]]:
+    """What the record holds of the times of some happenings."""
+    columns = [release_events.c[name] for name in ("release_id", "time", "kind", "payload")]
+    releases_of = {happening.release for happening in happenings}
+    since = min((happening.time for happening in happenings), default=0.0)
+    query = select(*columns).where(release_events.c.release_id.in_(releases_of), release_events.c.time >= since)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _put_state(connection: Connection, name: str, value: dict[str, Any]) -> None:

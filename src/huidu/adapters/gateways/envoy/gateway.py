@@ -6,7 +6,7 @@ import os
 import re
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from huidu.adapters.gateways.gateway import FileGateway
 from huidu.adapters.gateways.place import Place
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.places import Places
-from huidu.core.routes import Routes, to_json
+from huidu.core.routes import Routes
 
 _MASKED = "********"
 # Envoy takes a file within milliseconds, under full load within half a second.
@@ -167,25 +167,32 @@ class EnvoyGateway(FileGateway):
         text = json.dumps(document)
         if watched.path.exists() and watched.path.read_text() == text:
             return False
-        with self._accepted(watched, document["version_info"], wait):
-            write_aside(watched.path, text)
+        kept = watched.path.read_text() if watched.path.exists() else None
+        try:
+            with self._accepted(watched, document["version_info"], wait):
+                write_aside(watched.path, text)
+        except UnavailableError:
+            if kept is not None:
+                write_aside(watched.path, kept)
+            raise
         return True
 
-    def _write(self, routes: Routes, wait: bool) -> None:
-        before = self.routes()
-        try:
-            with self._accepted(self._folder.routes_file, str(routes.generation), wait):
-                super()._write(routes, wait)
-        except UnavailableError:
-            if before is not None:
-                write_aside(self._folder.root / "routes.json", json.dumps(to_json(before)))
-            raise
+    def _put(self, routes: Routes, wait: bool, change: Callable[[], None]) -> None:
+        with self._accepted(self._folder.routes_file, str(routes.generation), wait):
+            change()
+
+    def go_back(self) -> Routes | None:
+        # What Envoy said before it is old then.
+        self._known.pop(self._folder.routes_file.path, None)
+        return super().go_back()
 
     @contextmanager
     def _accepted(self, watched: Watched, version: str, wait: bool) -> Iterator[None]:
-        """What is written inside is taken by Envoy, or undone again. An Envoy that is down takes it as it starts."""
+        """Raises `UnavailableError` where Envoy refuses what is written inside.
+
+        One that is down takes it as it starts.
+        """
         before = self._known.get(watched.path) or self._folder.told(watched) if wait else None
-        kept = watched.path.read_text() if watched.path.exists() else None
         yield
         if before is None:
             return
@@ -205,8 +212,6 @@ class EnvoyGateway(FileGateway):
         if now is not None and now.version == version:
             self._known[watched.path] = now
         elif now is not None and now.refusals != before.refusals:
-            if kept is not None:
-                write_aside(watched.path, kept)
             raise UnavailableError(
                 f"Envoy refused {watched.path.name} of version {version} and goes on with the one before; "
                 "accepted: what it says in its own log"

@@ -4,13 +4,11 @@ gateway/envoy/              what Envoy watches: rds.json, and in folders of thei
                             not have the others read again, clusters/cds.json, tokens/ecds.json, certificate/sds.json
 """
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from huidu.adapters.gateways.folder import SwapFolder, ask_socket, until, write_aside
+from huidu.adapters.gateways.folder import SwapFolder, until
 from huidu.core.places import Places
 
 
@@ -57,8 +55,9 @@ class EnvoyFolder(SwapFolder):
         for path in files:
             path.parent.mkdir(parents=True, exist_ok=True)
 
-    def put(self, document: dict[str, Any]) -> None:
-        write_aside(self.routes_file.path, json.dumps(document))
+    @property
+    def document_path(self) -> Path:
+        return self.routes_file.path
 
     def in_force(self) -> int | None:
         text = self.version(self.routes_file) or ""
@@ -97,19 +96,19 @@ class EnvoyFolder(SwapFolder):
     def _life(self) -> str | None:
         """Each run of Envoy makes its socket anew: that names the run."""
         try:
-            stat = self.places.admin_socket.stat()
+            stat = self.places.asked_at(self.places.admin_socket).stat()
         except OSError:
             return None
         return f"{stat.st_ino}-{stat.st_mtime_ns}"
 
     def reopen_log(self) -> bool:
-        return ask_socket(self.places.admin_socket, "POST", "/reopen_logs") is not None
+        return self.ask("POST", "/reopen_logs") is not None
 
     def stat(self, name: str) -> str | None:
         return self.stats(f"^{re.escape(name)}$").get(name)
 
     def stats(self, pattern: str) -> dict[str, str]:
         """Envoy's own statistics by name; empty when it does not answer."""
-        body = ask_socket(self.places.admin_socket, "GET", f"/stats?filter={pattern}") or ""
+        body = self.ask("GET", f"/stats?filter={pattern}") or ""
         rows = (line.split(": ", 1) for line in body.splitlines() if ": " in line)
         return {name: value.strip('"') for name, value in rows}

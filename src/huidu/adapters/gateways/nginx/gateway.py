@@ -2,10 +2,12 @@
 
 import getpass
 import hashlib
+import logging
 import os
 import resource
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ from huidu.adapters.gateways.nginx.names import Names
 from huidu.adapters.gateways.nginx.state import host_port, location_suffix, state
 from huidu.adapters.gateways.nginx.swap import NginxFolder
 from huidu.adapters.gateways.place import Place
+from huidu.core.codec import StoredError
 from huidu.core.errors import UnavailableError
 from huidu.core.places import Places
-from huidu.core.routes import Routes, Upstream, from_json
+from huidu.core.routes import Routes, Upstream
 
+_LOG = logging.getLogger(__name__)
 _MASK = "********"
 _MAX_WORKERS = 8
 _MAX_CONNECTIONS = 16_384
@@ -37,7 +41,7 @@ class NginxGateway(FileGateway):
         super().__init__(places, place, self._nginx_folder)
         self._home = self._nginx_folder.home
         self._workers = workers or min(os.cpu_count() or 1, _MAX_WORKERS)
-        self._names = Names(_known_names(read_json(self._home / "state.json")))
+        self._names = Names(_known_names(self._home / "state.json"))
 
     def command(self) -> list[str]:
         nginx = [
@@ -65,29 +69,24 @@ class NginxGateway(FileGateway):
         }
 
     def _lay_out(self) -> None:
-        known = self._folder.routes()
-        self._install(_by_https(from_json(known).upstreams if known else ()))
+        known = self.routes()
+        self._install(_by_https(known.upstreams if known else ()))
 
     def _before(self, routes: Routes, wait: bool) -> None:
         self._names.look_up(host_port(address)[0] for up in routes.upstreams for address in up.addresses)
-        known = self._folder.routes()
+        known = self.routes()
         # Requests of the routes still in force go on to the versions of those.
-        listed = (*routes.upstreams, *(from_json(known).upstreams if known else ()))
+        listed = (*routes.upstreams, *(known.upstreams if known else ()))
         mark = self._install(_by_https(listed))
         if mark is not None and wait:
             self._reload(mark)
 
-    def _write(self, routes: Routes, wait: bool) -> None:
-        paths = (self._home / "state.json", self._folder.root / "routes.json")
-        before = [_content(path) for path in paths]
-        super()._write(routes, wait)
+    def _put(self, routes: Routes, wait: bool, change: Callable[[], None]) -> None:
+        change()
         in_force = self._folder.in_force() if wait else None
         # One that is down takes the state as it starts.
         if in_force is None or in_force >= routes.generation:
             return
-        for path, text in zip(paths, before, strict=True):
-            if text is not None:
-                write_aside(path, text)
         raise UnavailableError(
             f"nginx did not take generation {routes.generation} over and goes on with {in_force}; "
             "accepted: routes that fit its memory, and what its error.log names"
@@ -157,19 +156,23 @@ def _by_https(upstreams: tuple[Upstream, ...]) -> tuple[Upstream, ...]:
     return tuple(found[suffix] for suffix in sorted(found))
 
 
-def _known_names(document: dict[str, Any] | None) -> dict[str, list[str]]:
-    """What names stood for when the last state was rendered."""
+def _known_names(path: Path) -> dict[str, list[str]]:
+    """What names stood for when the last state was rendered; one that cannot be read is rendered again."""
     known: dict[str, list[str]] = {}
-    for upstream in (document or {}).get("upstreams", {}).values():
-        for address in upstream["addresses"]:
-            known.setdefault(address["host"], []).append(address["ip"].strip("[]"))
+    try:
+        for upstream in (read_json(path) or {}).get("upstreams", {}).values():
+            for address in upstream["addresses"]:
+                known.setdefault(address["host"], []).append(address["ip"].strip("[]"))
+    except (StoredError, LookupError, TypeError, AttributeError) as error:
+        _LOG.warning("%s", error if isinstance(error, StoredError) else f"{path} is damaged; it is written again")
+        return {}
     return known
 
 
 def _content(path: Path) -> str | None:
     try:
         return path.read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, UnicodeDecodeError):
         return None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from huidu.adapters.gateways.folder import SwapFolder, ask_socket, write_aside
+from huidu.adapters.gateways.folder import SwapFolder
 
 
 class NginxFolder(SwapFolder):
@@ -27,18 +27,20 @@ class NginxFolder(SwapFolder):
         """What nginx starts from: its configuration, its Lua and the last state."""
         return self.root / "nginx"
 
-    def put(self, document: dict[str, Any]) -> None:
-        text = json.dumps(document)
-        write_aside(self.home / "state.json", text)
-        ask_socket(self.places.admin_socket, "POST", "/state", text)
+    @property
+    def document_path(self) -> Path:
+        return self.home / "state.json"
+
+    def hand_over(self, text: str) -> bool:
+        return self.ask("POST", "/state", text) is not None
 
     def in_force(self) -> int | None:
-        text = (ask_socket(self.places.admin_socket, "GET", "/generation") or "").strip()
+        text = (self.ask("GET", "/generation") or "").strip()
         return int(text) if text.isdigit() else None
 
     def in_flight(self, version: str) -> int:
         target = f"/in-flight?version={quote(version, safe='')}"
-        text = (ask_socket(self.places.admin_socket, "GET", target) or "").strip()
+        text = (self.ask("GET", target) or "").strip()
         return int(text) if text.isdigit() else 0
 
     def written(self) -> tuple[int, int, str] | None:
@@ -64,6 +66,6 @@ class NginxFolder(SwapFolder):
         `master` is its process, `mark` names the configuration it reads, `lines` are those put into the log in
         the `life` that counts them: until a worker is killed, or nginx starts again.
         """
-        text = ask_socket(self.places.admin_socket, "GET", "/status")
+        text = self.ask("GET", "/status")
         found: dict[str, Any] = json.loads(text) if text else {}
         return found

@@ -1,6 +1,5 @@
 """`huidu up`, `huidu control`, `huidu serve`: what stays running."""
 
-import json
 import logging
 import os
 import signal
@@ -22,6 +21,7 @@ from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, app
 from huidu.cli.doors import listening
 from huidu.cli.serve import DEFAULT_QUEUE_LIMIT, DEFAULT_WORKERS, close_to_others, listen, serve
 from huidu.control.alone import alone
+from huidu.core import codec
 from huidu.core.alarms import SHARE_ENDS_SECONDS
 from huidu.core.errors import HuiduError, RefusedError, TakenOverError, UnavailableError
 from huidu.core.places import Places, make_sockets
@@ -206,7 +206,7 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
     def tick() -> None:
         controller.tick()
         found = status(controller, gateway.routes(), clock.now()) | {"retention": retention.last()}
-        write_aside(places.status_file, json.dumps(found, ensure_ascii=False))
+        write_aside(places.status_file, codec.sealed(found), durably=False)
 
     socket_path = str(places.control_socket) if door else None
     app_ = wire.control_app(controller, gateway, store, file, end, places, socket_path, retention.last)
@@ -221,7 +221,7 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
         )
     )
     said = {"url": f"http://{settings.control.listen}", "socket": socket_path, "pid": os.getpid()}
-    write_aside(places.control_file, json.dumps(said))
+    write_aside(places.control_file, codec.sealed(said))
     _on_hangup(file)
     loop = Loop(tick, _TICK_SECONDS, end)
     loop.start()

@@ -83,7 +83,7 @@ def with_unknown(document: Any, more: Mapping[str, Any]) -> Any:
             elif isinstance(value, Mapping):
                 merged[name] = with_unknown(merged[name], value)
         return merged
-    if isinstance(document, list):
+    if isinstance(document, list | tuple):
         return [with_unknown(each, more.get(str(place)) or {}) for place, each in enumerate(document)]
     return document
 

@@ -2,18 +2,31 @@
 
 import copy
 import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from huidu.core.codec import StoredError
 from huidu.core.plan import DEFAULT_PLAN, Answer, Golden, Guard, Measure, Plan, Rules, Share
-from huidu.core.record import Watch, fleet_from_json, fleet_to_json, release_from_json, release_to_json
+from huidu.core.record import (
+    Watch,
+    fleet_from_json,
+    fleet_to_json,
+    release_from_json,
+    release_to_json,
+    running_release,
+)
 from huidu.core.release import Event, Fleet, Phase, Release, advance, aged, begin, placed, settled, standing
 from huidu.core.routes import Routes, Upstream, from_json, to_json
 from huidu.core.safety import IncludedRun, ProbeState
 from huidu.core.verdict import Code, Verdict
 
+UPGRADE = Path(__file__).parents[3] / "tests" / "data" / "upgrade"
 # As Huidu stored a release in its second share, paused, before salts, floors and holdbacks.
 OLD: dict[str, Any] = {
     "id": 7,
@@ -175,3 +188,83 @@ def test_a_fleet_survives_json() -> None:
     release, _ = begun()
     fleet = placed(replace(Fleet("v1", last_release=3), release=release), "v1", "127.0.0.1:1")
     assert fleet_from_json(json.loads(json.dumps(fleet_to_json(fleet))), release) == fleet
+
+
+def keys(found: Any, *before: Any) -> Iterator[tuple[Any, ...]]:
+    """The paths of all keys of a document."""
+    for name, value in found.items() if isinstance(found, dict) else enumerate(found):
+        if isinstance(found, dict):
+            yield (*before, name)
+        if isinstance(value, dict | list):
+            yield from keys(value, *before, name)
+
+
+def stored_releases() -> list[dict[str, Any]]:
+    """As this Huidu stores one, as one long ago did, and as fe2596e did (`tests/data/upgrade`)."""
+    listed = [json.loads(json.dumps(release_to_json(*begun()))), OLD]
+    for path in sorted(UPGRADE.glob("*/history.sql")):
+        with closing(sqlite3.connect(":memory:")) as store:
+            store.executescript(path.read_text())
+            listed += [json.loads(state) for (state,) in store.execute("select state from releases")]
+    return listed
+
+
+@pytest.mark.parametrize("stored", stored_releases(), ids=lambda stored: f"{stored['phase']}{stored['id']}")
+def test_a_release_of_another_huidu_with_a_key_less_or_more_or_wrong_is_read_or_refused_in_one_line(
+    stored: dict[str, Any],
+) -> None:
+    whole, watch = release_from_json(stored)
+    for path in keys(stored):
+        more, less, wrong = (copy.deepcopy(stored) for _ in range(3))
+        _at(more, path[:-1])["of_tomorrow"] = {"deep": [1]}
+        if path[:2] not in (("watch", "verdicts"), ("watch", "pids")) and path[:2] != ("watch", "mismatches"):
+            assert release_from_json(more) == (whole, watch), path
+            # What nobody here knows stays, however often it is stored again.
+            again = json.loads(json.dumps(release_to_json(*release_from_json(more))))
+            assert _at(again, path[:-1])["of_tomorrow"] == {"deep": [1]}
+            assert json.loads(json.dumps(release_to_json(*release_from_json(again)))) == again
+        del _at(less, path[:-1])[path[-1]]
+        _at(wrong, path[:-1])[path[-1]] = [[None]]
+        for document in (less, wrong):
+            said = _refusal(document)
+            assert said is None or (said.startswith("release") and "accepted" in said and "\n" not in said), said
+
+
+def _at(document: Any, path: tuple[Any, ...]) -> Any:
+    for name in path:
+        document = document[name]
+    return document
+
+
+def _refusal(document: Any) -> str | None:
+    try:
+        release_from_json(document)
+    except StoredError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("document", [None, [], "x", 5, {}, {"watch": {}}])
+def test_what_is_no_release_is_refused(document: Any) -> None:
+    assert (_refusal(document) or "").startswith("release")
+
+
+def test_what_must_not_be_guessed_is_asked_for() -> None:
+    stored = json.loads(json.dumps(release_to_json(*begun())))
+    for path in ("held", "phase", "rules.alpha", "rules.guards", "watch.verdicts", "watch.looks"):
+        less = copy.deepcopy(stored)
+        *before, name = path.split(".")
+        del _at(less, tuple(before))[name]
+        assert (_refusal(less) or "").startswith(f"release.{path} is missing; accepted: ")
+    assert "accepted: -1 to 3" in (_refusal(stored | {"stage_index": 9}) or "")
+
+
+def test_a_fleet_of_another_huidu_keeps_what_it_held_beside() -> None:
+    release, _ = begun()
+    stored = fleet_to_json(Fleet("v1", release=release, addresses=(("v1", "127.0.0.1:1"),))) | {"of_tomorrow": 1}
+    fleet = fleet_from_json(stored, release)
+    assert fleet_to_json(settled(fleet, replace(release, phase=Phase.ROLLED_BACK)))["of_tomorrow"] == 1
+    for name in ("stable", "running", "last_release", "fence", "addresses"):
+        less = {key: value for key, value in stored.items() if key != name}
+        with pytest.raises(StoredError, match=rf"^fleet\.{name} is missing"):
+            fleet_from_json(less, release) if name != "running" else running_release(less)

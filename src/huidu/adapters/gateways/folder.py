@@ -130,7 +130,7 @@ class SwapFolder(ABC):
         known = {path: number for path in files if (number := _read_fence(path)) is not None}
         damaged = [path for path in files if path not in known and path.exists()]
         if damaged and not known:
-            raise UnavailableError(f"{files[0]} is damaged, and so is its copy; accepted: a restart of `huidu up`")
+            raise UnavailableError(f"{files[0]} is damaged, and so is its copy; accepted: one that can be read")
         # The copy alone may be missing: earlier versions had none.
         for path in damaged or [path for path in files[:1] if known and path not in known]:
             self._files.say(f"{path} is {'damaged' if path.exists() else 'gone'}; its copy counts")
@@ -306,11 +306,22 @@ class SwapFolder(ABC):
         path, text = self._whole_document(folder, routes)
         self._put_back(lambda: path.rename(self.document_path), text)
         try:
-            self._put_routes(folder)
+            self._put_whole_routes(folder)
         except OSError as error:
             self.unrecorded.append(f"{self.root / 'routes.json'} could not be written ({error.strerror})")
         else:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _put_whole_routes(self, folder: Path) -> None:
+        """As `_put_routes`, where one of the two may be damaged: the other is then in the file's place."""
+        file, copy = both(folder / "routes.json")
+        if _is_sealed(file) and _is_sealed(copy):
+            self._put_routes(folder)
+            return
+        # A copy of the routes before must not count for these.
+        both(self.root / "routes.json")[1].unlink(missing_ok=True)
+        (file if _is_sealed(file) else copy).rename(self.root / "routes.json")
+        sync_folder(self.root)
 
     def _go_back_by_one_file(self, back: Back) -> None:
         text = json.dumps(back.document)
@@ -417,16 +428,20 @@ def _write_new(path: Path, text: str, durably: bool = False) -> None:
             os.fsync(file.fileno())
 
 
-def write_aside(path: Path, text: str) -> None:
-    """Replaces a file at once and for good: nobody ever reads half of it, nor the former one after a power cut."""
+def write_aside(path: Path, text: str, durably: bool = True) -> None:
+    """Replaces a file at once and for good: nobody ever reads half of it, nor the former one after a power cut.
+
+    What is made anew all the time need not be there after a power cut, and does not wait for the disk.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        write_durably(aside, text)
+        _write_new(aside, text, durably)
         aside.rename(path)
     except OSError:
         aside.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if durably:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -464,6 +479,14 @@ def read_json(path: Path) -> dict[str, Any] | None:
         raise codec.StoredError(f"{path} is damaged: it is no text; accepted: a JSON object") from None
     except OSError as error:
         raise codec.StoredError(f"{path} cannot be read ({error.strerror}); accepted: a JSON object") from None
+
+
+def _is_sealed(path: Path) -> bool:
+    try:
+        codec.unsealed(path.read_bytes().decode(), str(path))
+    except (OSError, UnicodeDecodeError, codec.StoredError):
+        return False
+    return True
 
 
 def _usable(routes: dict[str, Any]) -> bool:

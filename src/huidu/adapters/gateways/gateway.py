@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from huidu.core.places import Places
 from huidu.core.routes import Routes, from_json, rolled_back, to_json
 from huidu.ports import FenceError, Written
 
+_MADE_SECRET = re.compile("[0-9a-f]{32}")
 _LOG = logging.getLogger(__name__)
 _LOCK_WAIT_SECONDS = 2.0
 # Whoever goes back does not wait for one that was stopped in the middle of a swap.
@@ -91,7 +93,12 @@ class FileGateway(ABC):
         """Takes over what has changed beside the routes and the gateway does not notice by itself."""
 
     def fence(self) -> int:
-        return self._folder.fence()
+        """The number in the fence. One that nobody can read any more has risen, as far as anybody knows."""
+        try:
+            return self._folder.fence()
+        except UnavailableError as error:
+            self._say(f"{error}; it rises")
+            return self._folder.raise_fence()
 
     def routes(self) -> Routes | None:
         """What was last put in force, by whomever; None before the first time, and where nobody can read it.
@@ -146,10 +153,12 @@ class FileGateway(ABC):
         path, copy = both(self._folder.root / "secret")
         kept, found = _copied_secret(copy), _plain_secret(path)
         if kept is None:
-            if found is None and (path.exists() or copy.exists()):
+            # Beside a damaged copy only what was made here is surely whole.
+            doubtful = found is None or (copy.exists() and not _MADE_SECRET.fullmatch(found))
+            if doubtful and (path.exists() or copy.exists()):
                 raise UnavailableError(
-                    f"{path} is damaged and has no good copy; accepted: the file of a backup, or neither {path.name} "
-                    f"nor {copy.name}: then a secret is made anew, and every user becomes another unit"
+                    f"{path} is damaged and has no good copy; accepted: the file of a backup without {copy.name}, or "
+                    "neither of them: then a secret is made anew, and every user becomes another unit"
                 )
             found = found or _made_secret(path)
             # A disk that takes nothing has the secret itself.
@@ -164,8 +173,8 @@ class FileGateway(ABC):
         return kept
 
     def _refuse_behind(self, fence: int) -> None:
-        if self._folder.fence() > fence:
-            raise FenceError(f"the fence is {self._folder.fence()}, control knows {fence}")
+        if (found := self.fence()) > fence:
+            raise FenceError(f"the fence is {found}, control knows {fence}")
 
     def _write(self, routes: Routes, wait: bool) -> None:
         """Raises `UnavailableError` where the gateway or the disk refuses; what was in force then still is."""

@@ -5,9 +5,11 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -85,6 +87,7 @@ def _installation(settings: Settings) -> Iterator[Finding]:
     yield from _gateway(settings)
     yield _data(settings.data)
     yield from _retention(settings)
+    yield _private(settings.data)
     yield from _ports(settings)
 
 
@@ -154,7 +157,10 @@ def _retention(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         "retention", True, f"texts and file names are kept for {settings.retention.texts / 86_400:g} days: {grown}"
     )
-    said = read_json(Places(settings.data).status_file) or {}
+    said: dict[str, Any] = {}
+    # Control writes it anew all the time; a damaged one says nothing of prunes.
+    with suppress(HuiduError):
+        said = read_json(Places(settings.data).status_file) or {}
     told = said.get("retention")
     if trouble := told.get("trouble") if isinstance(told, dict) else None:
         yield Finding("prune", False, str(trouble), "as it says; control tries again by itself")
@@ -162,6 +168,17 @@ def _retention(settings: Settings) -> Iterator[Finding]:
 
 def _bytes(number: float) -> str:
     return f"{number / 1e9:.1f} GB" if number >= 1e8 else f"{number / 1e6:.1f} MB"
+
+
+def _private(data: Path) -> Finding:
+    """Whether other users of this machine can open anything of this installation."""
+    from huidu.core.places import Places
+    from huidu.owner import open_to_others
+
+    found = next(open_to_others(Places(data)), None)
+    if found is None:
+        return Finding("files", True, "nobody but their owner can open them")
+    return Finding("files", False, f"{found[0]} can be opened by other users", "`huidu up` closes what is its own")
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

@@ -14,16 +14,17 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from huidu.adapters.gateways.folder import SwapFolder, read_json
 from huidu.adapters.gateways.installed import installed_folder
 from huidu.cli.data_folder import data_folder
-from huidu.cli.doors import ClosedError, bearer, door, elsewhere
+from huidu.cli.doors import ClosedError, bearer, door, elsewhere, refuse_strangers
 from huidu.core.errors import HuiduError
 from huidu.core.places import Places
-from huidu.owner import Token
+from huidu.owner import Token, act_as_owner
 
 COMMANDS = ("status", "rollback", "promote", "pause", "resume")
 
@@ -64,7 +65,11 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(format="huidu: %(message)s", level=logging.WARNING, stream=sys.stderr)
     config = _file(Path(asked.config))
     places = Places(data_folder(config, os.environ))
+    with suppress(OSError):
+        act_as_owner(places)
     try:
+        if not elsewhere():
+            refuse_strangers(places)
         _refuse_nowhere(config, places)
         return int({"status": _status, "rollback": _rollback}.get(asked.command, _command)(asked, places))
     except SaidNoError as error:

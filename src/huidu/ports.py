@@ -37,9 +37,14 @@ class Audio:
 
 
 class Engine(Protocol):
-    """A loaded recogniser. `transcribe` may be called from several threads."""
+    """A loaded recogniser. `transcribe` may be called from several threads.
+
+    `honours` names what of a request it decodes with, as the request's fields are called (`language`, `hotwords`,
+    `itn`, `prompt`); all else is taken and told as ignored.
+    """
 
     name: str
+    honours: frozenset[str]
 
     def transcribe(self, audio: Audio, hotwords: Sequence[str] = ()) -> str:
         """The text of one audio; raises `UnavailableError` when the device cannot do it."""

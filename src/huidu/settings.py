@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -63,6 +62,7 @@ from huidu.core.plan import (
 from huidu.core.version import Version
 from huidu.core.window import Window, minute_of_day
 from huidu.core.window import days as days_of_week
+from huidu.yaml_file import MOST_BYTES, Keys, decoded, read_mapping, read_value
 
 ENVIRONMENT_PREFIX = "HUIDU_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -142,6 +142,13 @@ def _recognition_path(text: str) -> str:
     if not _RECOGNITION_PATH.fullmatch(text):
         raise InvalidError(f"read path '{text}'; accepted: such as /asr, or /asr/* for all that begin so")
     return text
+
+
+def _kept_seconds(text: str) -> float:
+    found = duration_seconds(text)
+    if found < 3600:
+        raise InvalidError(f"read '{text}'; accepted: 1h or more, such as 30d")
+    return found
 
 
 def _parsed(parse: Callable[[str], Any]) -> BeforeValidator:
@@ -228,6 +235,12 @@ class AdmissionSettings(_Strict):
     """What must stay free when a candidate starts."""
 
     reserve: Bytes = 10**9
+
+
+class RetentionSettings(_Strict):
+    """How long what users said is kept. Without `texts` nothing is pruned."""
+
+    texts: Annotated[float, _parsed(_kept_seconds)] | None = None
 
 
 class VersionSettings(_Strict):
@@ -437,6 +450,7 @@ class _File(_Strict):
     control: ControlSettings = ControlSettings()
     instances: InstanceSettings = InstanceSettings()
     admission: AdmissionSettings = AdmissionSettings()
+    retention: RetentionSettings = RetentionSettings()
     versions: dict[str, VersionSettings] = Field(min_length=1)
     stable: str
     audience: AudienceSettings = AudienceSettings()
@@ -460,25 +474,24 @@ class Settings(NamedTuple):
     audience: Audience
     plan: Plan
     rules: Rules
-
-
-# What PyYAML lets out of its constructors: of a 13th month, an !!int that is none, a !!bool of other words.
-_UNREADABLE_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+    retention: RetentionSettings = RetentionSettings()
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Reads and checks a configuration file. Raises `InvalidError` with one line for the first thing wrong."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise InvalidError(
             f"{path} does not exist; accepted: a configuration file, such as `huidu init` writes"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InvalidError(f"{path} cannot be read ({error}); accepted: a UTF-8 text file") from None
-    tree, lines = _tree(text, path)
-    _override(tree, lines, environment)
-    where = _Where(path, lines)
+    tree, lines = read_mapping(decoded(content, path.name), path.name)
+    known: dict[Keys, int | str] = {**lines}
+    _override(tree, known, environment)
+    where = _Where(path, known)
     try:
         read = _File.model_validate(tree)
     except ValidationError as error:
@@ -489,7 +502,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
 class _Where:
     """Says where in the file something stands: by its path of keys, to the nearest known line."""
 
-    def __init__(self, path: Path, lines: dict[tuple[str | int, ...], int | str]):
+    def __init__(self, path: Path, lines: dict[Keys, int | str]):
         self._path, self._lines = path, lines
 
     def __call__(self, *keys: str | int) -> str:
@@ -502,65 +515,7 @@ class _Where:
         return self._path.name
 
 
-def _tree(text: str, path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int | str]]:
-    """The file's plain values, and the line of each by its path of keys."""
-    lines: dict[tuple[str | int, ...], int | str] = {}
-    try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        if not isinstance(node, yaml.MappingNode):
-            raise InvalidError(f"{path.name}:1: read no mapping; accepted: keys such as versions and stable")
-        value = _value(loader, node, (), lines, path)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InvalidError(f"{path.name}:{line}: not YAML: {error.problem}; accepted: key: value") from None
-    except yaml.YAMLError as error:
-        raise InvalidError(f"{path.name}: not YAML: {_one_line(error)}; accepted: key: value") from None
-    except RecursionError:
-        raise InvalidError(f"{path.name}: holds itself, or is nested too deep; accepted: a few levels") from None
-    return dict(value), lines
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _value(
-    loader: yaml.SafeLoader,
-    node: yaml.Node,
-    keys: tuple[str | int, ...],
-    lines: dict[tuple[str | int, ...], int | str],
-    path: Path,
-) -> Any:
-    lines[keys] = node.start_mark.line + 1
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(loader, child, (*keys, index), lines, path) for index, child in enumerate(node.value)]
-    if not isinstance(node, yaml.MappingNode):
-        return _scalar(loader, node, path)
-    found: dict[str, Any] = {}
-    for key_node, child in node.value:
-        key = str(_scalar(loader, key_node, path))
-        if key in found:
-            raise InvalidError(f"{path.name}:{key_node.start_mark.line + 1}: key '{key}' stands twice; accepted: once")
-        found[key] = _value(loader, child, (*keys, key), lines, path)
-        lines[(*keys, key)] = key_node.start_mark.line + 1
-    return found
-
-
-def _scalar(loader: yaml.SafeLoader, node: yaml.Node, path: Path) -> Any:
-    try:
-        return loader.construct_object(node)
-    except _UNREADABLE_VALUE as error:
-        kind = node.tag.rpartition(":")[2]
-        raise InvalidError(
-            f"{path.name}:{node.start_mark.line + 1}: read a {kind} that cannot be ({_one_line(error)}); "
-            'accepted: a value such as 5, true or "text"'
-        ) from None
-
-
-def _override(
-    tree: dict[str, Any], lines: dict[tuple[str | int, ...], int | str], environment: Mapping[str, str]
-) -> None:
+def _override(tree: dict[str, Any], lines: dict[Keys, int | str], environment: Mapping[str, str]) -> None:
     for name, value in environment.items():
         keys = tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
         if not name.startswith(ENVIRONMENT_PREFIX) or keys[0] not in _File.model_fields:
@@ -570,12 +525,7 @@ def _override(
             inner = inner.setdefault(key, {})
             if not isinstance(inner, dict):
                 raise InvalidError(f"environment {name}: {key} holds no keys; accepted: the path of a setting")
-        try:
-            inner[keys[-1]] = yaml.safe_load(value)
-        except (yaml.YAMLError, RecursionError, *_UNREADABLE_VALUE) as error:
-            raise InvalidError(
-                f'environment {name}: not YAML: {_one_line(error)}; accepted: a value such as 5, true or "text"'
-            ) from None
+        inner[keys[-1]] = read_value(value, f"environment {name}")
         lines[keys] = f"environment {name}"
 
 
@@ -610,6 +560,7 @@ def _accepted_keys(keys: tuple[str | int, ...]) -> list[str]:
         "control": ControlSettings,
         "instances": InstanceSettings,
         "admission": AdmissionSettings,
+        "retention": RetentionSettings,
         "versions": VersionSettings,
         "audience": AudienceSettings,
         "include": MatcherSettings,
@@ -650,6 +601,7 @@ def _settings(read: _File, path: Path, where: _Where) -> Settings:
         audience=_audience(read.audience, base, where),
         plan=_plan(read, base, where),
         rules=_rules(read, where),
+        retention=read.retention,
     )
 
 

@@ -34,6 +34,7 @@ TAKES_EFFECT: Mapping[str, When] = {
     # An instance that runs keeps its port.
     "instances": When.NEW_UP,
     "admission": When.NOW,
+    "retention": When.NOW,
     # A version that runs from files is another matter: see `_of_process`.
     "versions.*": When.NOW,
     # The store knows the stable version, from the first start on.
@@ -120,7 +121,7 @@ def _of_process(key: Key, running: Running) -> When | None:
 def keys_of(settings: Settings) -> dict[Key, Any]:
     """The values of a configuration by the path of keys that leads to them in the file."""
     found: dict[Key, Any] = {("data",): settings.data, ("stable",): settings.stable, ("plan",): settings.plan}
-    for name in ("gateway", "control", "instances", "admission"):
+    for name in ("gateway", "control", "instances", "admission", "retention"):
         section: BaseModel = getattr(settings, name)
         found |= {(name, field): getattr(section, field) for field in type(section).model_fields}
     for field in fields(settings.audience):

@@ -1,13 +1,20 @@
 import itertools
+import json
+import math
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from huidu.core.address import network
 from huidu.core.audience import ClaimRule, CookieRule, HeaderRule, NetworkRule
 from huidu.core.errors import InvalidError
 from huidu.core.plan import DEFAULT_GUARDS, DEFAULT_PLAN, Answer, Golden, Share
-from huidu.settings import Settings, load
+from huidu.settings import GatewaySettings, Settings, VersionSettings, load
 
 BASE = """\
 versions:
@@ -33,6 +40,11 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     assert settings.versions["v1"].model == str(tmp_path / "models/v1")
     assert settings.versions["v3"].urls == ("http://10.0.0.5:7860",)
     assert not settings.versions["v3"].managed
+
+
+def test_texts_are_kept_for_ever_unless_the_file_says_how_long(tmp_path: Path) -> None:
+    assert read(tmp_path, BASE).retention.texts is None
+    assert read(tmp_path, BASE + "retention: {texts: 30d}\n").retention.texts == 30 * 86_400
 
 
 def test_a_full_file_is_read(tmp_path: Path) -> None:
@@ -79,6 +91,9 @@ alpha: 0.02
             "plan: [{share: 5%, for: 1m}, {golden: {set: x}}, {share: 100%, for: 1m}]\n",
             ":6: a golden stage stands behind another stage",
         ),
+        ("retention: {texts: 5s}\n", ":6: retention.texts: read '5s'; accepted: 1h or more, such as 30d"),
+        ("retention: {texts: 0}\n", ":6: retention.texts: read duration '0'; accepted: a number and s, m, h or d"),
+        ("retention: {audio: 7d}\n", ":6: unknown key 'audio' in retention; accepted: texts"),
         ("gateway: {listen: foo}\n", ":6: gateway.listen: read address 'foo'; accepted: HOST:PORT"),
         ("guards: {cer: {at_most: 5}}\n", ":6: guards.cer.at_most: read difference '5'; accepted: percentage points"),
         ("guards: {foo: {}}\n", ":6: unknown guard 'foo'; accepted: cer, crashes, empty, errors, latency, nu"),
@@ -381,3 +396,51 @@ def test_a_flipped_bit_anywhere_in_the_file_is_refused_in_one_line_or_read(tmp_p
             said.append(str(error))
     assert said
     assert not any("\n" in each for each in said)
+
+
+_LEAVES = (
+    *("data", "stable", "alpha", "beta", "plan", "guards", "retention.texts", "admission.reserve", "instances.listen"),
+    *(f"gateway.{key}" for key in GatewaySettings.model_fields),
+    *(f"versions.v1.{key}" for key in VersionSettings.model_fields),
+    *(f"audience.{key}" for key in ("key", "exclude", "include", "window", "jwt", "among")),
+    *("control.listen", "control.share_expiry", "gateway.tls.key", "audience.jwt.jwks", "plan.0", "guards.cer.at_most"),
+)
+_HARD: tuple[Any, ...] = (
+    *(math.nan, math.inf, -1, 0, 10**400, 1e308, True, None, "", " ", "/", "~", "..", "x" * 3000, "9" * 400 + "h"),
+    *(
+        "[::]:80",
+        "http://[x",
+        "http://a:99999",
+        "100%",
+        "1e400x",
+        "+1e999pp",
+        "p99.99999",
+        "9" * 400 + "GB",
+        "9" * 400 + "%",
+        "{",
+        "\\",
+    ),
+    *([], {}, [{}], [None], [[]], {"a": {"b": 1}}, [{"jwt": {"claim": "a", "in": [2**60]}}], [{"header": {"": ""}}]),
+    *([{"share": "5%", "for": "1h"}, {"share": "100%", "for": "1s"}], [{"golden": {"set": "x" * 300}}]),
+)
+
+
+@settings_of_hypothesis(max_examples=300)
+@given(st.sampled_from(_LEAVES), st.sampled_from(_HARD))
+def test_any_value_of_any_key_is_read_or_refused_in_one_line(leaf: str, value: object) -> None:
+    tree: dict[str, Any] = {"versions": {"v1": {"model": "m"}}, "stable": "v1"}
+    *above, last = leaf.split(".")
+    inner = tree
+    for key in above:
+        inner = inner.setdefault(key, {})
+    inner[last] = value
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "huidu.yaml"
+        path.write_text(json.dumps(tree, ensure_ascii=False).replace("NaN", ".nan").replace("Infinity", ".inf"))
+        said = "; accepted"
+        try:
+            load(path, {})
+        except InvalidError as error:
+            said = str(error)
+        assert "\n" not in said
+        assert "accepted" in said

@@ -32,13 +32,16 @@ from huidu.settings_changes import Running, changes, lines
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from sqlalchemy import Engine as DatabaseEngine
     from starlette.types import ASGIApp
 
     from huidu.adapters.gateways.gateway import FileGateway
     from huidu.adapters.runtimes.instance import HttpInstance
+    from huidu.adapters.store.pruning import Size
     from huidu.adapters.store.releases import SqlStore
     from huidu.control.controller import Controller
     from huidu.control.parts import Config
+    from huidu.control.retention import Retention
     from huidu.core.testset import TestSet, Utterance
     from huidu.evaluation.recognise import Transcribe
     from huidu.recognition.crowd import CrowdLimits
@@ -50,6 +53,7 @@ _Port = TypeVar("_Port")
 
 # Engines by the name that configurations use, with the package whose version enters the fingerprint.
 _ENGINE_PACKAGES = {SherpaEngine.name: "sherpa-onnx"}
+_ENGINES = {SherpaEngine.name: SherpaEngine}
 # A store that others hold must keep no command waiting: what is refused is written at a later tick.
 _CONTROL_BUSY_SECONDS = 0.1
 _ENGINE_OPTIONS = {"num_threads": 1}
@@ -115,8 +119,31 @@ def read_hotwords(version: Version) -> bytes:
     return content
 
 
+def ignored_options(version: Version) -> tuple[str, ...]:
+    """What a version is configured with that its engine does not honour. Raises `InvalidError`."""
+    if not version.managed or version.hotwords is None:
+        return ()
+    return () if "hotwords" in _engine_class(version).honours else ("hotwords",)
+
+
+def ignored_words(version: Version) -> str | None:
+    """The same as one line for people; None where all counts."""
+    if not (names := ignored_options(version)):
+        return None
+    return f"version {version.name}: engine {version.engine} ignores {', '.join(names)}"
+
+
+def _engine_class(version: Version) -> type[SherpaEngine]:
+    if version.engine not in _ENGINES:
+        raise unknown_name("engine", version.engine, list(_ENGINES))
+    return _ENGINES[version.engine]
+
+
 def version_fingerprint(version: Version) -> str:
-    """The fingerprint of everything that a version decodes with; the same files elsewhere give the same."""
+    """The fingerprint of everything that a version decodes with; the same files elsewhere give the same.
+
+    Hotwords that the engine does not honour change nothing in a text, and so nothing here.
+    """
     bundle = {
         "engine": version.engine,
         "engine_version": package_version(_ENGINE_PACKAGES[version.engine]),
@@ -126,7 +153,8 @@ def version_fingerprint(version: Version) -> str:
         # Digests instead of contents: a model can be larger than memory allows to hold twice.
         "model": {path.name: _digest(path) for path in _model_files(version)},
     }
-    return fingerprint(bundle, {"hotwords": read_hotwords(version)} if version.hotwords else {})
+    counts = version.hotwords is not None and "hotwords" not in ignored_options(version)
+    return fingerprint(bundle, {"hotwords": read_hotwords(version)} if counts else {})
 
 
 def instance_info(version: Version) -> "InstanceInfo":
@@ -167,6 +195,7 @@ def instance_app(
         hotwords=tuple(words),
         on_failure=on_failure,
         spools=SpoolFolder(Places(data).spool, version.name),
+        honours=_engine_class(version).honours,
     )
     token = make_token(Places(data.resolve()))
     return create_app(
@@ -207,8 +236,7 @@ def replay_left(data: Path) -> "Recorder":
 
 
 def _model_files(version: Version) -> list[Path]:
-    if version.engine not in _ENGINE_PACKAGES:
-        raise unknown_name("engine", version.engine, list(_ENGINE_PACKAGES))
+    _engine_class(version)
     if not version.model:
         raise InvalidError(f"version '{version.name}' names no model; give the directory that holds it")
     return sorted(family_of(Path(version.model)).files.values())
@@ -236,6 +264,7 @@ def config_of(settings: "Settings") -> "Config":
         drain_limit_seconds=settings.gateway.drain_limit,
         hang_after_seconds=settings.gateway.hang_after,
         sees_messages=settings.gateway.engine != "nginx",
+        keep_texts_seconds=settings.retention.texts,
     )
 
 
@@ -394,6 +423,47 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
     return Controller(parts, config_of(settings))
 
 
+def make_retention(
+    settings: "Settings",
+    engine: "DatabaseEngine",
+    keep_seconds: Callable[[], float | None],
+    wait: Callable[[float], bool] = lambda _: False,
+) -> "Retention":
+    """What prunes an installation; `keep_seconds` says how long texts are kept now, None for ever."""
+    from huidu.adapters.gateways.refused import tidy_refused_log
+    from huidu.adapters.store.pruning import SqlPruning
+    from huidu.control.retention import Retention
+    from huidu.evaluation.heard import forget
+
+    store, reopen = SqlPruning(engine, settings.data), make_gateway(settings).reopen_log
+    refused = Places(settings.data).logs / "gateway-refused.jsonl"
+
+    def tidy_log(now: float, keep: float | None) -> None:
+        if keep is not None:
+            tidy_refused_log(refused, reopen, now, keep)
+
+    def tidy_heard(now: float, keep: float | None) -> None:
+        if keep is not None:
+            forget(settings.data / "evaluation", now - keep)
+
+    return Retention(store, SystemClock(), keep_seconds, (tidy_log, tidy_heard, store.forget_copies), wait)
+
+
+def history_size(data: Path) -> "Size | None":
+    """How large the history of a data folder is; None where there is none. Raises `UnavailableError`."""
+    from huidu.adapters.store.observed import open_existing
+    from huidu.adapters.store.pruning import SqlPruning
+
+    try:
+        engine = open_existing(data)
+    except InvalidError:
+        return None
+    try:
+        return SqlPruning(engine, data).size(time.time())
+    finally:
+        engine.dispose()
+
+
 def begin_control(settings: "Settings", gateway: "FileGateway") -> "tuple[SqlStore, Controller]":
     """The store, claimed, and the one that writes it. Raises `UnavailableError` where the store cannot be read now."""
     store = make_store(settings.data)
@@ -439,10 +509,11 @@ def control_app(
     on_taken_over: Callable[[TakenOverError], None],
     places: Places,
     socket: str | None,
+    retention: Callable[[], dict[str, Any]],
 ) -> "ASGIApp":
     """Control's HTTP face behind its doors; `socket` is where its Unix socket lies, None where it has none."""
     from huidu.control.app import create_app
     from huidu.control.doors import Doors
 
-    app = create_app(controller, store, gateway, SystemClock(), file.apply, on_taken_over)
+    app = create_app(controller, store, gateway, SystemClock(), file.apply, on_taken_over, retention)
     return Doors(app, socket, make_token(places).opens)

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from huidu.adapters.engines.onnx_file_test import onnx
+from huidu.adapters.engines.sherpa import SherpaEngine
 from huidu.core.errors import InvalidError
 from huidu.core.version import Version
-from huidu.wire import check_version, instance_info, make_engine, version_fingerprint
+from huidu.wire import check_version, ignored_words, instance_info, make_engine, version_fingerprint
 
 
 @pytest.fixture
@@ -35,10 +36,24 @@ def test_all_that_changes_what_is_recognised_changes_the_fingerprint(version: Ve
     prints = {
         version_fingerprint(version),
         version_fingerprint(replace(version, model=str(model(tmp_path / "retrained", b"other graph")))),
-        version_fingerprint(replace(version, hotwords=str(tmp_path / "words.txt"))),
         version_fingerprint(replace(version, device="cuda:0")),
     }
-    assert len(prints) == 4
+    assert len(prints) == 3
+    # The engine does not honour them: the texts are the same, and so is what stands for them.
+    worded = replace(version, hotwords=str(tmp_path / "words.txt"))
+    assert version_fingerprint(worded) == version_fingerprint(version)
+    assert ignored_words(worded) == "version v1: engine sherpa-onnx ignores hotwords"
+    assert ignored_words(version) is None
+
+
+def test_hotwords_that_an_engine_honours_change_the_fingerprint(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SherpaEngine, "honours", frozenset({"hotwords"}))
+    (tmp_path / "words.txt").write_text("灰度\n", encoding="utf-8")
+    worded = replace(version, hotwords=str(tmp_path / "words.txt"))
+    assert version_fingerprint(worded) != version_fingerprint(version)
+    assert ignored_words(worded) is None
 
 
 def test_what_an_instance_says_of_itself(version: Version) -> None:

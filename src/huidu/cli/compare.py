@@ -41,7 +41,7 @@ def compare(
 
     Exit status 0: proven not worse in all that could be measured; 4: proven worse; 3: otherwise.
     """
-    from huidu.adapters.store.observed import observed, open_existing
+    from huidu.adapters.store.observed import observed, open_existing, pruned_before
     from huidu.evaluation.live import document, tally
 
     if baseline == candidate:
@@ -50,6 +50,10 @@ def compare(
     settings = load(config)
     engine = open_existing(settings.data)
     try:
+        pruned = pruned_before(engine) or 0.0
+        if pruned >= ends:
+            raise InvalidError(f"rows of before {_clock(pruned)} UTC were pruned; accepted: a time after that")
+        begins, asked = max(begins, pruned), begins
         wanted = None if version_pattern is not None else (baseline, candidate)
         with closing(observed(engine, begins, ends, wanted)) as rows:
             counted = tally(_watched(rows), baseline, candidate, version_pattern)
@@ -58,6 +62,9 @@ def compare(
     finally:
         engine.dispose()
     found = document(counted, settings.rules, begins, ends)
+    if begins > asked:
+        # Of before there are corrected rows only, which stand for nobody.
+        found["remarks"].append(f"rows of before {_clock(pruned)} UTC were pruned: the comparison begins there")
     show(found, as_json, _text(found))
     raise typer.Exit({"worse": EXIT_WORSE, "not_worse": 0}.get(found["verdict"], EXIT_UNDECIDED))
 

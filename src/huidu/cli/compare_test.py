@@ -191,3 +191,22 @@ def test_a_refusal_is_one_line_and_makes_nothing(
 def test_a_wrong_pattern_is_refused(older: Path, pattern: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["compare", "v1", "v2", "--version-pattern", pattern]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_was_pruned_is_left_out_and_said(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    day = 86_400.0
+    rows = [row for version in ("v1", "v2") for row in recognitions(version, 0, ago=60.0)]
+    rows += [row for version in ("v1", "v2") for row in recognitions(version, 50, ago=2 * day)]
+    fill(data, *rows)
+    assert run(["compare", "v1", "v2", "--since", "7d", "--json"]) in (0, 3, 4)
+    assert json.loads(capsys.readouterr().out)["versions"]["v1"]["rows"] == 240
+    assert run(["history", "prune", "--older-than", "1d"]) == 0
+    capsys.readouterr()
+    assert run(["compare", "v1", "v2", "--since", "7d", "--json"]) in (0, 3, 4)
+    found = json.loads(capsys.readouterr().out)
+    # Corrected rows are still there: they stand for nobody else.
+    assert found["versions"]["v1"]["rows"] == 120
+    assert found["since"] == pytest.approx(time.time() - day, abs=60)
+    assert "were pruned: the comparison begins there" in found["remarks"][-1]
+    assert run(["compare", "v1", "v2", "--since", "7d", "--until", "3d"]) == 2
+    assert "were pruned; accepted: a time after that" in capsys.readouterr().err

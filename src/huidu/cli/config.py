@@ -28,11 +28,12 @@ def init(
 @config_commands.command()
 def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Read the file and say what it means, or what is wrong with it. Example: huidu config check"""
-    from huidu.wire import check_version
+    from huidu.wire import check_version, ignored_words
 
     settings = load(config)
     for version in settings.versions.values():
         check_version(version)
+    notes = [said for version in settings.versions.values() if (said := ignored_words(version))]
     plan = [stage_words(stage) for stage in settings.plan.stages]
     guards = [
         f"{guard.name}: fail above {guard.fail_above:g}, at most {guard.at_most}" for guard in settings.rules.guards
@@ -44,9 +45,10 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
         "stable": settings.stable,
         "plan": plan,
         "guards": guards,
+        "notes": notes,
     }
     lines = [f"{config} is good: stable {settings.stable}, versions {', '.join(sorted(settings.versions))}"]
-    show(found, as_json, "\n".join([*lines, *(f"  {each}" for each in plan)]))
+    show(found, as_json, "\n".join([*lines, *(f"  {each}" for each in plan), *(f"  note: {each}" for each in notes)]))
 
 
 @config_commands.command()

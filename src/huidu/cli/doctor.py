@@ -6,8 +6,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -70,7 +73,7 @@ def _import(what: str, find: Callable[[], str], fix: str) -> Finding:
 
 
 def _installation(settings: Settings) -> Iterator[Finding]:
-    from huidu.wire import check_version
+    from huidu.wire import check_version, ignored_words
 
     for version in settings.versions.values():
         try:
@@ -80,10 +83,13 @@ def _installation(settings: Settings) -> Iterator[Finding]:
             continue
         if version.managed:
             yield Finding(f"version {version.name}", True, version.model or "")
+            if said := ignored_words(version):
+                yield Finding("hotwords", True, said, f"leave hotwords out of {version.name}: they change nothing")
         else:
             yield from _reached(version)
     yield from _gateway(settings)
     yield _data(settings.data)
+    yield from _retention(settings)
     yield _private(settings.data)
     yield from _spools(settings.data)
     yield from _ports(settings)
@@ -129,6 +135,43 @@ def _data(data: Path) -> Finding:
         return Finding("data", False, f"{above} lies on {kind}", "a folder on a local disk")
     free_gb = shutil.disk_usage(above).free / 1e9
     return Finding("data", free_gb > 1, f"{data}, {free_gb:.0f} GB free", "" if free_gb > 1 else "make room")
+
+
+def _retention(settings: Settings) -> Iterator[Finding]:
+    """How long texts are kept, how large the history is and how fast it grows, and what keeps it from being pruned."""
+    from huidu.adapters.gateways.folder import read_json
+    from huidu.core.places import Places
+    from huidu.wire import history_size
+
+    try:
+        size = history_size(settings.data)
+    except HuiduError as error:
+        yield Finding("history", False, str(error), "look at the disk, and at the log of control")
+        return
+    grown = "no history yet"
+    if size is not None and size.oldest is not None:
+        since = f"{datetime.fromtimestamp(size.oldest, UTC):%Y-%m-%d}"
+        grown = f"about {size.rows} recognitions since {since}, {_bytes(size.file_bytes)}, "
+        grown += f"{_bytes(size.bytes_a_day)} more a day as in the last one"
+    if settings.retention.texts is None:
+        fix = "`retention: {texts: 30d}` in the file erases texts and names after 30 days; `huidu history prune "
+        fix += "--older-than 30d --dry-run` says how many that are"
+        yield Finding("retention", True, f"nothing is pruned, texts and file names are kept for ever: {grown}", fix)
+        return
+    yield Finding(
+        "retention", True, f"texts and file names are kept for {settings.retention.texts / 86_400:g} days: {grown}"
+    )
+    said: dict[str, Any] = {}
+    # Control writes it anew all the time; a damaged one says nothing of prunes.
+    with suppress(HuiduError):
+        said = read_json(Places(settings.data).status_file) or {}
+    told = said.get("retention")
+    if trouble := told.get("trouble") if isinstance(told, dict) else None:
+        yield Finding("prune", False, str(trouble), "as it says; control tries again by itself")
+
+
+def _bytes(number: float) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e8 else f"{number / 1e6:.1f} MB"
 
 
 def _private(data: Path) -> Finding:

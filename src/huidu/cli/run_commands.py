@@ -181,8 +181,10 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
 
     from huidu import wire
     from huidu.adapters.gateways.folder import write_aside
+    from huidu.adapters.store.observed import open_existing
     from huidu.control.loop import Loop
     from huidu.control.queries import status
+    from huidu.control.retention import Retention, RetentionLoop
 
     gateway = wire.make_gateway(settings)
     store, controller = _patiently(lambda: wire.begin_control(settings, gateway), gateway)
@@ -195,13 +197,21 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
         taken_over.append(error)
         server.should_exit = True
 
+    def keep_seconds() -> float | None:
+        return controller.config.keep_texts_seconds
+
+    def make_retention(wait: Callable[[float], bool]) -> Retention:
+        return wire.make_retention(settings, open_existing(settings.data), keep_seconds, wait)
+
+    retention = RetentionLoop(make_retention, keep_seconds)
+
     def tick() -> None:
         controller.tick()
-        found = status(controller, gateway.routes(), clock.now())
+        found = status(controller, gateway.routes(), clock.now()) | {"retention": retention.last()}
         write_aside(places.status_file, codec.sealed(found), durably=False)
 
     socket_path = str(places.control_socket) if door else None
-    app_ = wire.control_app(controller, gateway, store, file, end, places, socket_path)
+    app_ = wire.control_app(controller, gateway, store, file, end, places, socket_path, retention.last)
     server = uvicorn.Server(
         uvicorn.Config(
             app_,
@@ -219,7 +229,9 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
     left = wire.replay_left(settings.data)
     left.start()
     loop.start()
+    retention.start()
     server.run(sockets=[port, door] if door else [port])
+    retention.stop()
     loop.stop()
     left.stop()
     if taken_over:

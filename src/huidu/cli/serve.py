@@ -65,6 +65,8 @@ def serve(
 
     bundle = Version(version, engine, str(model_path), device, str(hotwords) if hotwords else None)
     wire.check_version(bundle)
+    if said := wire.ignored_words(bundle):
+        print(f"note: {said}", file=sys.stderr)
     close_to_others(Places(data.resolve()))
     with listen(host, port) as listener:
         _run(bundle, data, Limits(workers, queue_limit, max_upload_bytes), listener)

@@ -93,6 +93,7 @@ class _State:
     ended: bool = False
     failure: StreamError | None = None
     version: str = ""
+    ignored: tuple[str, ...] = ()
     connections: int = 0
     cookies: dict[str, str] = field(default_factory=dict)
     socket: ClientConnection | None = None
@@ -168,6 +169,12 @@ class Stream:
         """The version of the service that hears the stream now."""
         with self._state.changed:
             return self._state.version
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """What was asked for (`language`, `hotwords`, `itn`) and does not count: the engine does not honour it."""
+        with self._state.changed:
+            return self._state.ignored
 
     @property
     def connections(self) -> int:
@@ -412,7 +419,7 @@ class _Connection:
             said = json.loads(message)
             kind = said["type"]
             if kind == "started":
-                self._begin(str(said["version"]))
+                self._begin(str(said["version"]), tuple(str(name) for name in said.get("ignored", ())))
             elif kind == "final":
                 self._take_final(self._rebased(Final, said))
             elif kind == "partial":
@@ -423,9 +430,9 @@ class _Connection:
             raise StreamError(f"{message[:80]!r} came, which is no message of a stream ({_one_line(error)})") from error
         return bool(kind != "done")
 
-    def _begin(self, version: str) -> None:
+    def _begin(self, version: str, ignored: tuple[str, ...]) -> None:
         with self._state.changed:
-            self._state.version = version
+            self._state.version, self._state.ignored = version, ignored
             self._state.started = True
             self._state.changed.notify_all()
         if not self._sender.ident:

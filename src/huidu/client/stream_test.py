@@ -172,6 +172,7 @@ def test_silence_gives_no_results_and_is_not_kept(first: Served) -> None:
 
 def test_language_and_hotwords_reach_the_service(first: Served) -> None:
     with Stream(first.url, **FAST, language="zh", hotwords=["灰度", "发布"], headers={"x-request-id": "c-1"}) as stream:
+        assert stream.ignored == ("hotwords", "language")
         stream.send(SPOKEN)
         assert stream.finish(30)[0].text.endswith("灰度 发布")
     [row] = [row for row in first.rows if row.request_id == "c-1"]

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Request
+from fastapi import Depends, FastAPI, Header, Path, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,24 +41,32 @@ STATUS_OF: dict[type[HuiduError], tuple[int, str]] = {
 }
 
 
+# What is kept in the record and shown on terminals is text.
+_PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+_Name = Annotated[str, Field(max_length=200, pattern=_PLAIN)]
+_Reason = Annotated[str, Field(max_length=2000, pattern=_PLAIN)]
+# The numbers that the store can hold.
+_Number = Annotated[int, Path(ge=0, lt=2**63)]
+
+
 class StartCommand(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    version: str
-    by: str = Field(default="http", max_length=200)
-    reason: str = Field(default="", max_length=2000)
+    version: _Name
+    by: _Name = "http"
+    reason: _Reason = ""
 
 
 class Command(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    by: str = Field(default="http", max_length=200)
-    reason: str = Field(default="", max_length=2000)
+    by: _Name = "http"
+    reason: _Reason = ""
 
 
 class SteeringCommand(Command):
     """A command to a running release; it names the release and the stage that its sender saw."""
 
     expected_release: int | None = None
-    expected_stage: str | None = Field(default=None, max_length=100)
+    expected_stage: str | None = Field(default=None, max_length=100, pattern=_PLAIN)
 
     def seen(self) -> Seen:
         return Seen(self.expected_release, self.expected_stage)
@@ -68,14 +76,14 @@ class PromoteCommand(SteeringCommand):
     """`asked_seconds_ago`: how long before it was sent the command was given."""
 
     resume: bool = False
-    asked_seconds_ago: float | None = Field(default=None, ge=0)
+    asked_seconds_ago: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
     def seen(self) -> Seen:
         return Seen(self.expected_release, self.expected_stage, self.asked_seconds_ago)
 
 
 class RollbackCommand(Command):
-    to: str | None = None
+    to: _Name | None = None
 
 
 def create_app(
@@ -85,10 +93,12 @@ def create_app(
     clock: Clock,
     apply: Callable[[], dict[str, Any]],
     on_taken_over: Callable[[TakenOverError], None],
+    retention: Callable[[], dict[str, Any] | None] = lambda: None,
 ) -> FastAPI:
     """`apply` takes the configuration file over and says key by key what came of it; a release starts with that.
 
-    `on_taken_over` hears when a command found that another control writes now.
+    `on_taken_over` hears when a command found that another control writes now. `retention` says what the last prune
+    took.
     """
     app = FastAPI(title="Huidu control", docs_url=None, redoc_url=None)
     _handle_errors(app, on_taken_over)
@@ -114,18 +124,18 @@ def create_app(
 
     @app.get("/api/v1/status")
     def show_status() -> dict[str, Any]:
-        return status(controller, gateway.routes(), clock.now())
+        return status(controller, gateway.routes(), clock.now()) | {"retention": retention()}
 
     @app.get("/api/v1/releases")
     def list_releases() -> list[dict[str, Any]]:
         return store.releases()
 
     @app.get("/api/v1/releases/{number}")
-    def show_release(number: int) -> dict[str, Any]:
+    def show_release(number: _Number) -> dict[str, Any]:
         return store.release(number)
 
     @app.get("/api/v1/releases/{number}/replay")
-    def replay_release(number: int) -> dict[str, Any]:
+    def replay_release(number: _Number) -> dict[str, Any]:
         return replay(store.release(number), store.evidence(number))
 
     @app.post("/api/v1/releases", status_code=201, dependencies=timely)
@@ -188,11 +198,12 @@ def _handle_errors(app: FastAPI, on_taken_over: Callable[[TakenOverError], None]
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return JSONResponse({"error": "invalid", "detail": f"{where}: {first['msg']}"}, 400)
+        return JSONResponse({"error": "invalid", "detail": " ".join(f"{where}: {first['msg']}".split())}, 400)
 
     def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        return JSONResponse({"error": "not_found", "detail": str(error.detail)}, error.status_code)
+        family = "not_found" if error.status_code in (404, 405) else "invalid"
+        return JSONResponse({"error": family, "detail": str(error.detail)}, error.status_code)
 
     def bug(_: Request, error: Exception) -> JSONResponse:
         number = uuid.uuid4().hex[:12]

@@ -114,6 +114,36 @@ def test_a_body_that_says_something_else_is_invalid(site: Site, name: str, body:
     assert site.asked.calls == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"reason": ' + "[" * 100_000,
+        '{"reason": "x", "expected_release": ' + "9" * 10_000 + "}",
+        '{"reason": "x", "asked_seconds_ago": Infinity}',
+        '{"reason": "x", "asked_seconds_ago": NaN}',
+        '{"reason": "a\\u0000b"}',
+        '{"reason": "a\\ud800b"}',
+        '{"reason": "x", "by": "\\u001b[2J"}',
+        '{"reason": 1e400}',
+        "\0",
+        "[]",
+    ],
+)
+def test_a_body_made_to_break_is_one_line(site: Site, body: str) -> None:
+    headers = {"content-type": "application/json"}
+    answer = site.client.post("/api/v1/promote", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid")
+    assert answer.json()["detail"].isprintable()
+    assert site.asked.calls == []
+
+
+@pytest.mark.parametrize("number", ["-1", "9" * 30, "9" * 5000, "x"])
+def test_a_number_that_no_release_can_have_is_invalid(site: Site, number: str) -> None:
+    for path in (f"/api/v1/releases/{number}", f"/api/v1/releases/{number}/replay"):
+        answer = site.client.get(path)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid")
+
+
 def test_what_has_changed_is_a_refusal_in_one_line(site: Site) -> None:
     site.asked.error = RefusedError("release 3 is in bake now, not in share:5000 as you saw; accepted: look")
     answer = site.client.post("/api/v1/promote", json={"reason": "x", "expected_stage": "share:5000"})

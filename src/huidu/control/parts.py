@@ -29,6 +29,8 @@ class Config:
     hang_after_seconds: float = 30.0
     # Whether the gateway sees what passes on the sockets of versions that do not report on them.
     sees_messages: bool = True
+    # How long texts are kept; None for ever.
+    keep_texts_seconds: float | None = None
 
     @property
     def authorities(self) -> frozenset[str]:

@@ -12,20 +12,25 @@ from huidu.core.errors import InvalidError
 
 FULL_BP = 10_000
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_CENTURY_SECONDS = 100 * 365 * 86_400
 _UNIT_BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 def duration_seconds(text: str) -> float:
-    """`30s 10m 1h 7d` in seconds. Raises `InvalidError`."""
+    """`30s 10m 1h 7d` in seconds, at most a century. Raises `InvalidError`."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
     if not found:
         raise InvalidError(f"read duration '{text}'; accepted: a number and s, m, h or d, such as 30s or 15m")
-    return float(found[1]) * _UNIT_SECONDS[found[2]]
+    seconds = float(found[1]) * _UNIT_SECONDS[found[2]]
+    # A time so far away is none that any clock or calendar can tell.
+    if seconds > _CENTURY_SECONDS:
+        raise InvalidError(f"read duration '{text}'; accepted: at most 36500d")
+    return seconds
 
 
 def share_bp(text: str) -> int:
     """`5%` or `0.5%` in basis points; at most two decimals. Raises `InvalidError`."""
-    found = re.fullmatch(r"(\d+(?:\.\d{1,2})?)\s*%", text.strip())
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,2})?)\s*%", text.strip())
     value = round(float(found[1]) * 100) if found else -1
     if not 0 <= value <= FULL_BP:
         raise InvalidError(f"read share '{text}'; accepted: 0% to 100% with at most two decimals, such as 5% or 0.5%")
@@ -34,7 +39,7 @@ def share_bp(text: str) -> int:
 
 def size_bytes(text: str) -> int:
     """`500MB`, `2GB` in bytes (decimal). Raises `InvalidError`."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", text.strip())
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)\s*([KMGT]?B)", text.strip())
     if not found:
         raise InvalidError(f"read size '{text}'; accepted: a number and B, KB, MB, GB or TB, such as 500MB")
     return round(float(found[1]) * _UNIT_BYTES[found[2]])

@@ -1,3 +1,4 @@
+import os
 import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from huidu.evaluation.heard import Heard, HeardFile
+from huidu.evaluation.heard import Heard, HeardFile, forget
 
 TEXT = st.text(st.characters(), max_size=20)
 HEARD = st.builds(Heard, TEXT, st.floats(0, 1e6))
@@ -98,3 +99,20 @@ def test_two_may_write_at_once(tmp_path: Path) -> None:
         thread.join()
     found = HeardFile(tmp_path, "one").read()
     assert found == {f"{w}-{n}": Heard("文" * n, float(w)) for w in range(4) for n in range(200)}
+
+
+def test_what_was_kept_too_long_ago_is_forgotten_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for at, audio in ((100.0, "a"), (200.0, "b")):
+        monkeypatch.setattr("time.time", lambda at=at: at)
+        HeardFile(tmp_path, "one").add(audio, Heard(audio, 1.0))
+    HeardFile(tmp_path, "two").add("c", Heard("c", 1.0))
+    old = tmp_path / "old.jsonl"
+    old.write_text('{"audio_sha256": "d", "text": "d", "latency_ms": 1.0, "error": null}\n')
+    os.utime(old, (150, 150))
+    assert HeardFile(tmp_path, "old").read() == {"d": Heard("d", 1.0)}
+    assert forget(tmp_path, 150.0) == 1
+    assert HeardFile(tmp_path, "one").read() == {"b": Heard("b", 1.0)}
+    assert forget(tmp_path, 150.5) == 1
+    assert forget(tmp_path, 300.0) == 2
+    assert list(tmp_path.iterdir()) == []
+    assert forget(tmp_path / "none", 300.0) == 0

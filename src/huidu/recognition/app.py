@@ -31,6 +31,7 @@ from huidu.recognition.schemas import (
     TranscribeForm,
     Transcript,
     form_schema,
+    ignored,
     read_form,
     text_of,
     transcript,
@@ -39,6 +40,8 @@ from huidu.recognition.stream import StreamLimits, Streams, stream_routes
 from huidu.recognition.transcribe import Asked, InstanceInfo, Limits, Service
 
 _MAX_FILENAME = 200
+# What the OpenAI face itself takes up; an instance has one model, and all of them are taken.
+_OPENAI_HONOURED = frozenset({"model", "response_format", "stream"})
 _ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (400, 404, 408, 413, 503)}
 
 _ANSWERED: dict[int | str, dict[str, Any]] = {
@@ -118,11 +121,12 @@ def _add_recognition(app: FastAPI, service: Service) -> None:
         service.admit()
         _want_multipart(request, "audio")
         async with _closing(await read_multipart(request)) as form:
-            given = read_form(TranscribeForm, _texts(form))
+            sent = _texts(form)
+            given, unheeded = read_form(TranscribeForm, sent), ignored(sent, service.honours)
             hotwords = tuple(word for line in given.hotwords.splitlines() if (word := line.strip()))
             asked = replace(_asked(form, "audio", "file"), language=given.language, hotwords=hotwords)
             recorded = await _recognise(request, service, asked)
-        return _answer(recorded, orjson.dumps(transcript(recorded.row)), "application/json")
+        return _answer(recorded, orjson.dumps(transcript(recorded.row, unheeded)), "application/json", unheeded)
 
 
 def _add_openai(app: FastAPI, service: Service, info: InstanceInfo) -> None:
@@ -140,14 +144,16 @@ def _add_openai(app: FastAPI, service: Service, info: InstanceInfo) -> None:
         service.admit()
         _want_multipart(request, "file")
         async with _closing(await read_multipart(request)) as form:
-            given = read_form(OpenAIForm, _texts(form))
+            sent = _texts(form)
+            given, unheeded = read_form(OpenAIForm, sent), ignored(sent, service.honours | _OPENAI_HONOURED)
             options = {"prompt": given.prompt} if given.prompt else None
             asked = replace(_asked(form, "file"), language=given.language, options=options)
             recorded = await _recognise(request, service, asked)
         text = text_of(recorded.row)
         if given.response_format == "text":
-            return _answer(recorded, text.encode(), "text/plain")
-        return _answer(recorded, orjson.dumps({"text": text}), "application/json")
+            return _answer(recorded, text.encode(), "text/plain", unheeded)
+        body = {"text": text} | ({"ignored": unheeded} if unheeded else {})
+        return _answer(recorded, orjson.dumps(body), "application/json", unheeded)
 
     @app.get("/v1/models", tags=["openai"])
     async def models() -> dict[str, Any]:
@@ -237,12 +243,17 @@ def _basename(filename: str) -> str:
     return "".join(character for character in last if character.isprintable())[-_MAX_FILENAME:] or "audio"
 
 
-def _answer(recorded: Recorded, body: bytes, media_type: str) -> Response:
-    """The answer, with what `_ANSWERED` describes for whoever reads no bodies."""
+def _answer(recorded: Recorded, body: bytes, media_type: str, unheeded: list[str]) -> Response:
+    """The answer, with what `_ANSWERED` describes for whoever reads no bodies.
+
+    `x-huidu-ignored` says what of the request did not count, also where the body is nothing but text.
+    """
     chars = sum(not character.isspace() for character in text_of(recorded.row))
     headers = {
         "x-audio-seconds": f"{recorded.row.audio_seconds:.3f}",
         "x-huidu-chars": str(chars),
         "x-huidu-recorded": recorded.kept,
     }
+    if unheeded:
+        headers["x-huidu-ignored"] = ",".join(unheeded)
     return Response(body, headers=headers, media_type=media_type)

@@ -88,6 +88,7 @@ class ListHistory:
 
 class BrokenEngine:
     name = "broken"
+    honours: frozenset[str] = frozenset()
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -129,7 +130,14 @@ def assembled(
 ) -> tuple[Any, WatchedService]:
     clock = iter(range(1_000, 1_000_000)).__next__
     service = WatchedService(
-        load, SoundfileReader(), history, INFO, limits, on_failure=failures.append, clock=lambda: float(clock())
+        load,
+        SoundfileReader(),
+        history,
+        INFO,
+        limits,
+        on_failure=failures.append,
+        clock=lambda: float(clock()),
+        honours=EchoEngine.honours,
     )
     return create_app(service, history, INFO, limits, opens=opens), service
 
@@ -230,6 +238,7 @@ class SayingEngine:
     """Says the same of everything."""
 
     name = "saying"
+    honours: frozenset[str] = frozenset()
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -259,12 +268,71 @@ def test_a_request_without_an_id_gets_one(shared: Instance) -> None:
 def test_openai_clients_get_their_shape(shared: Instance) -> None:
     path, data = "/v1/audio/transcriptions", {"model": "whisper-1", "language": "", "prompt": "客服"}
     answer = shared.post({"file": ("a.wav", WAV)}, path, data=data)
-    assert answer.json() == {"text": TEXT}
+    assert answer.json() == {"text": TEXT, "ignored": ["prompt"]}
     assert answer.headers["x-audio-seconds"] == "0.100"
     assert shared.history.rows[-1].options == {"prompt": "客服"}
+    assert shared.post({"file": ("a.wav", WAV)}, path, data={"model": "whisper-1"}).json() == {"text": TEXT}
     plain = shared.post({"file": ("a.wav", WAV)}, path, data={**data, "response_format": "text"})
     assert (plain.text, plain.headers["content-type"]) == (TEXT, "text/plain; charset=utf-8")
     assert [model["id"] for model in shared.client.get("/v1/models").json()["data"]] == ["v1"]
+
+
+def test_an_answer_says_what_of_the_request_did_not_count(shared: Instance) -> None:
+    files = {"audio": ("a.wav", WAV)}
+    for data, names in (
+        ({}, []),
+        ({"language": "", "hotwords": "", "itn": ""}, []),
+        ({"hotwords": "灰度", "itn": "false"}, []),
+        ({"language": "zh", "hotwords": "灰度", "itn": "true"}, ["itn", "language"]),
+        ({"punctuation": "yes", "a b": "1"}, ["?", "punctuation"]),
+    ):
+        answer = shared.post(files, data=data)
+        assert answer.json()["ignored"] == names
+        assert answer.headers.get("x-huidu-ignored", "") == ",".join(names)
+
+
+def test_openai_clients_are_told_as_much_also_where_the_body_is_text(shared: Instance) -> None:
+    asked = {"temperature": "0.2", "timestamp_granularities[]": "word", "language": "zh", "stream": "false"}
+    for response_format in ("json", "text"):
+        data = {**asked, "response_format": response_format}
+        answer = shared.post({"file": ("a.wav", WAV)}, "/v1/audio/transcriptions", data=data)
+        assert answer.headers["x-huidu-ignored"] == "language,temperature,timestamp_granularities[]"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"hotwords": "a\n" * 1_001}, "hotwords: 1001 words; accepted: at most 1000, one on each line"),
+        ({"hotwords": "字" * 10_001}, "hotwords: String should have at most 10000 characters"),
+        ({"hotwords": "a\0b"}, "hotwords: holds the control character 0; accepted: plain text"),
+        ({"language": "zh\0"}, "language: "),
+    ],
+)
+def test_more_than_can_be_kept_of_a_request_is_refused(shared: Instance, data: dict[str, str], said: str) -> None:
+    answer = shared.post({"audio": ("a.wav", WAV)}, data=data)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid")
+    assert answer.json()["detail"].startswith(said)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"corrected_text": "a\\u0000b"}',
+        '{"corrected_text": "a\\ud800b"}',
+        '{"corrected_text": "a", "corrected_by": "\\u001b[2J"}',
+        '{"corrected_text": ' + "[" * 5_000,
+        '{"corrected_text": ' + "9" * 5_000 + "}",
+        '{"corrected_text": NaN}',
+        "\0",
+        "\xff",
+    ],
+)
+def test_a_correction_that_is_no_text_is_one_line(shared: Instance, body: str) -> None:
+    row = shared.post({"audio": ("a.wav", WAV)}).json()["id"]
+    headers = {"content-type": "application/json"}
+    answer = shared.client.patch(f"/api/v1/history/{row}", content=body.encode("latin-1"), headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid")
+    assert answer.json()["detail"].isprintable()
 
 
 @pytest.mark.parametrize(
@@ -642,6 +710,7 @@ class CountingEngine:
     """Numbers what it hears in words; waits at its `gate` from the second audio of a file on."""
 
     name = "counting"
+    honours: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.heard: list[float] = []

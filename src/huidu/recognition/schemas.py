@@ -1,9 +1,11 @@
 """The shapes of requests and answers: the only place of the service that knows pydantic."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from huidu.core.errors import InvalidError
 from huidu.ports import Recognition
@@ -32,6 +34,31 @@ def _lines(value: object) -> object:
     return value
 
 
+# What is kept with each request has bounds: a thousand words are more than any engine can tell apart.
+MOST_HOTWORDS = 1_000
+MOST_CHARACTERS = 10_000
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_MOST_NAMES = 32
+_FIELD_NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
+
+
+def _plain(text: str) -> str:
+    if found := _CONTROL.search(text):
+        # The number in words: braces and such would be read as a template.
+        raise PydanticCustomError("control", f"holds the control character {ord(found[0])}; accepted: plain text")
+    return text
+
+
+def _few_words(text: str) -> str:
+    if (words := sum(bool(line.strip()) for line in text.splitlines())) > MOST_HOTWORDS:
+        raise PydanticCustomError("words", f"{words} words; accepted: at most {MOST_HOTWORDS}, one on each line")
+    return text
+
+
+_Prompt = Annotated[str, Field(max_length=MOST_CHARACTERS), AfterValidator(_plain)]
+_Hotwords = Annotated[_Prompt, AfterValidator(_few_words)]
+
+
 class FieldError(InvalidError):
     """A field of a request is wrong. `field` is its name."""
 
@@ -41,19 +68,19 @@ class FieldError(InvalidError):
 
 
 class TranscribeForm(BaseModel):
-    """The text fields of `POST /api/v1/transcribe`. `hotwords` has one on each line."""
+    """The text fields of `POST /api/v1/transcribe`. `hotwords` has one on each line, a thousand at most."""
 
     language: _Language = None
-    hotwords: str = Field(default="", max_length=20_000)
+    hotwords: _Hotwords = ""
     itn: Annotated[bool | None, _Optional] = None
 
 
 class OpenAIForm(BaseModel):
-    """The text fields of `POST /v1/audio/transcriptions` that count here; others are ignored."""
+    """The text fields of `POST /v1/audio/transcriptions` that count here; others are told as ignored."""
 
     model: str = Field(default="", max_length=200)
     language: _Language = None
-    prompt: str = Field(default="", max_length=20_000)
+    prompt: _Prompt = ""
     response_format: Annotated[Literal["json", "text"] | None, _Optional] = None
     stream: Annotated[Literal["false", "False", "0"] | None, _Optional] = None
 
@@ -64,7 +91,7 @@ class StreamStart(BaseModel):
     type: Literal["start"]
     sample_rate_hz: int = Field(ge=8_000, le=48_000, strict=True)
     language: _Language = None
-    hotwords: Annotated[str, BeforeValidator(_lines)] = Field(default="", max_length=20_000)
+    hotwords: Annotated[_Hotwords, BeforeValidator(_lines)] = ""
     itn: bool | None = None
 
 
@@ -85,7 +112,8 @@ class OpenStreams(BaseModel):
 class Transcript(BaseModel):
     """`rtf` is seconds of decoding for a second of audio. `text` is `raw_text` with numerals rules applied.
 
-    `id` is null while the history has not taken the recognition, see the header `x-huidu-recorded`.
+    `ignored` names the fields of the request that did not count, since the engine does not honour them. `id` is null
+    while the history has not taken the recognition, see the header `x-huidu-recorded`.
     """
 
     id: int | None
@@ -96,10 +124,14 @@ class Transcript(BaseModel):
     audio_seconds: float
     decode_ms: float
     rtf: float | None
+    ignored: list[str]
 
 
 class OpenAITranscript(BaseModel):
+    """`ignored` names the fields of the request that did not count; where there are none it is left out."""
+
     text: str
+    ignored: list[str] | None = None
 
 
 class HistoryItem(BaseModel):
@@ -149,8 +181,8 @@ class Correction(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    corrected_text: str = Field(max_length=1_000_000)
-    corrected_by: str = Field(default="unnamed", min_length=1, max_length=200)
+    corrected_text: Annotated[str, Field(max_length=1_000_000), AfterValidator(_plain)]
+    corrected_by: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)] = "unnamed"
 
 
 class ErrorBody(BaseModel):
@@ -189,11 +221,24 @@ def form_schema(shape: type[BaseModel], *files: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
+def ignored(sent: Mapping[str, object], honoured: Collection[str]) -> list[str]:
+    """The names of the fields that were sent with something in them and that nothing honours.
+
+    Not to apply numeral rules is no wish that could be ignored. Names are the sender's own: odd ones are told as `?`,
+    and not more than some dozens.
+    """
+    empty: tuple[object, ...] = ("", None, [])
+    asked = {name for name, value in sent.items() if value not in empty and name not in honoured}
+    if str(sent.get("itn", "")).strip().lower() in ("false", "0", "off", "no", "f", "n"):
+        asked.discard("itn")
+    return sorted({name if _FIELD_NAME.fullmatch(name) else "?" for name in asked})[:_MOST_NAMES]
+
+
 def text_of(row: Recognition) -> str:
     return row.raw_text if row.itn_text is None else row.itn_text
 
 
-def transcript(row: Recognition) -> dict[str, Any]:
+def transcript(row: Recognition, ignored: list[str]) -> dict[str, Any]:
     """The body that `Transcript` describes."""
     return {
         "id": row.id or None,
@@ -204,6 +249,7 @@ def transcript(row: Recognition) -> dict[str, Any]:
         "audio_seconds": round(row.audio_seconds, 3),
         "decode_ms": round(row.decode_ms, 3),
         "rtf": None if row.rtf is None else round(row.rtf, 6),
+        "ignored": ignored,
     }
 
 

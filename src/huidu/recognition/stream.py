@@ -34,7 +34,7 @@ from huidu.recognition.meter import CLIENT, SERVICE, VANISHED, Meter, Silence
 from huidu.recognition.pace import Pace
 from huidu.recognition.pieces import join
 from huidu.recognition.recorder import Kept
-from huidu.recognition.schemas import Move, OpenStreams, StreamStart, read_form
+from huidu.recognition.schemas import Move, OpenStreams, StreamStart, ignored, read_form
 from huidu.recognition.transcribe import Heard, Service, Turn
 from huidu.recognition.utterances import Passage, Utterances
 
@@ -43,6 +43,8 @@ _log = logging.getLogger(__name__)
 PATH = "/ws/stream-transcribe"
 MOVED = 4012
 MOVED_REASON = "moved: connect again"
+# Fields of the start message that are no wish to the engine.
+_HONOURED = frozenset({"type", "sample_rate_hz"})
 _SAMPLE_BYTES = 2
 _FULL_SCALE = np.float32(32768)
 # A partial result is made of at least so much new audio, and of several times what the last one took to make: the
@@ -194,6 +196,7 @@ class _Inbox:
         self.news = asyncio.Event()
         self._taken = asyncio.Event()
         self.start: StreamStart | None = None
+        self.sent: dict[str, object] = {}
         self.audio = bytearray()
         self.audio_bytes = 0  # of all audio that was taken so far
         self.stopped = False
@@ -268,7 +271,7 @@ class _Inbox:
             ) from error
         kind = said.get("type") if isinstance(said, dict) else None
         if kind == "start" and self.start is None:
-            self.start = read_form(StreamStart, said)
+            self.start, self.sent = read_form(StreamStart, said), said
             self._max_bytes = int(self._limits.queue_seconds * self.start.sample_rate_hz) * _SAMPLE_BYTES
         elif kind == "stop" and self.start is not None and not self.stopped:
             self.stopped = True
@@ -427,7 +430,10 @@ class _Stream:
         row = replace(row, language=start.language, hotwords="\n".join(hotwords) or None)
         self._silence = Silence(start.sample_rate_hz)
         self._work = _Work(self._service, start.sample_rate_hz, hotwords, row, self._send, self._silence, self._inbox)
-        await self._send({"type": "started", "version": self._version, "request_id": self._origin.request_id})
+        unheeded = ignored(self._inbox.sent, self._service.honours | _HONOURED)
+        self._inbox.sent = {}
+        begun = {"type": "started", "version": self._version, "request_id": self._origin.request_id}
+        await self._send({**begun, "ignored": unheeded})
 
     async def _record(self, error: str | None) -> Kept | None:
         """Records the row of this stream, once, and says how; a stream that never began has none."""

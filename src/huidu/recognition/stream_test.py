@@ -43,6 +43,7 @@ class ListeningEngine:
     """The text names exactly the samples that were heard, unless it is `deaf`. Waits for its `gate`."""
 
     name = "listening"
+    honours: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -251,7 +252,7 @@ def test_partial_results_come_while_somebody_speaks(shared: Served) -> None:
 
 def test_start_is_answered_with_version_and_request_id(shared: Served) -> None:
     with shared.open(**{"x-request-id": "r-1"}) as socket:
-        assert begin(socket) == {"type": "started", "version": "v1", "request_id": "r-1"}
+        assert begin(socket) == {"type": "started", "version": "v1", "request_id": "r-1", "ignored": []}
         assert socket.response is not None
         assert socket.response.headers["x-request-id"] == "r-1"
         assert socket.response.headers["x-huidu-version"] == "v1"
@@ -262,7 +263,8 @@ def test_start_is_answered_with_version_and_request_id(shared: Served) -> None:
 def test_a_stream_leaves_one_row(shared: Served) -> None:
     headers = {"x-request-id": "r-2", "x-huidu-release": "5", "x-huidu-rule": "share", "x-huidu-unit": "0" * 16}
     with shared.open(**headers) as socket:
-        begin(socket, language="zh", hotwords=["灰度", " 发布 "], itn=True)
+        begun = begin(socket, language="zh", hotwords=["灰度", " 发布 "], itn=True)
+        assert begun["ignored"] == ["hotwords", "itn", "language"]
         socket.send(SPOKEN)
         socket.send('{"type": "stop"}')
         found, _, _ = to_the_end(socket)
@@ -309,6 +311,11 @@ BAD: dict[str, tuple[list[str | bytes], str]] = {
     "text rate": (['{"type": "start", "sample_rate_hz": "16000"}'], "sample_rate_hz"),
     "bad language": (['{"type": "start", "sample_rate_hz": 8000, "language": "中文 please"}'], "language"),
     "bad hotwords": (['{"type": "start", "sample_rate_hz": 8000, "hotwords": [1]}'], "hotwords"),
+    "many hotwords": (
+        [json.dumps({"type": "start", "sample_rate_hz": 8000, "hotwords": ["a"] * 1_001})],
+        "hotwords: 1001 words",
+    ),
+    "a NUL": (['{"type": "start", "sample_rate_hz": 8000, "hotwords": "a\\u0000"}'], "hotwords: holds the control"),
     "start twice": ([START, START], "accepted: audio and stop"),
     "text for audio": ([START, "AAAA"], "accepted: start and stop as JSON, audio as binary"),
     "unknown message": ([START, '{"type": "pause"}'], "'pause' is not accepted now"),

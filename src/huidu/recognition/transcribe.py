@@ -100,7 +100,8 @@ class Service:
     """Recognises with one engine, which it loads in the background once started.
 
     `load` makes the engine. When that or warming up fails, `on_failure` is told and the service never gets ready.
-    `hotwords` are those of the version; a request's own come after them.
+    `hotwords` are those of the version; a request's own come after them. `honours` names the fields of a request that
+    the engine decodes with.
     """
 
     def __init__(
@@ -114,7 +115,9 @@ class Service:
         on_failure: Callable[[HuiduError], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
         spools: Spools | None = None,
+        honours: frozenset[str] = frozenset(),
     ) -> None:
+        self.honours = honours
         self._load = load
         self._reader = reader
         self.recorder = Recorder(history, spools)

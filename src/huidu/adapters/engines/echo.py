@@ -13,7 +13,7 @@ class EchoEngine:
     """
 
     name = "echo"
-    supports_hotwords = True
+    honours = frozenset({"hotwords"})
 
     def __init__(self, gate: threading.Event | None = None) -> None:
         self._gate = gate

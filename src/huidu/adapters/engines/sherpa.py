@@ -104,7 +104,7 @@ class SherpaEngine:
     """
 
     name = "sherpa-onnx"
-    supports_hotwords = False
+    honours: frozenset[str] = frozenset()
 
     def __init__(self, model: Path, device: str = "cpu", num_threads: int = 1) -> None:
         family = family_of(model)

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Engine, Text, and_, case, cast, func, sele
 
 from huidu.adapters.store.database import FILE_NAME, knows_unit_keys, open_database, reading
 from huidu.adapters.store.history import text_of
+from huidu.adapters.store.pruning import stored_memory
 from huidu.adapters.store.schema import recognition_history as table
 from huidu.core.errors import InvalidError
 
@@ -72,6 +73,11 @@ def open_existing(data: Path) -> Engine:
             f"there is no history at {data / FILE_NAME}; accepted: the data folder of a service that ran"
         )
     return open_database(data, migrate=False)
+
+
+def pruned_before(engine: Engine) -> float | None:
+    """The time (epoch seconds) up to which rows were pruned, references aside; None where none ever were."""
+    return stored_memory(engine).pruned_before
 
 
 def observed(

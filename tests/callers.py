@@ -212,9 +212,11 @@ class Callers:
 
 
 def _told(body: bytes) -> tuple[str, str]:
-    """The name of the service that answered, and the request's id as it got it; empty where it was another."""
+    """The name of the service that answered, or the version of an instance, and the request's id as it got it."""
     try:
         found = json.loads(body)
+        if "version" in found:
+            return str(found["version"]), str(found["request_id"])
         return str(found["name"]), str(dict(found["headers"]).get("x-request-id", ""))
     except (ValueError, KeyError, TypeError):
         return "", ""

@@ -22,7 +22,7 @@ from huidu.core.safety import Heard
 from huidu.core.sockets import SocketReport
 from huidu.core.testset import TestSet
 from huidu.core.version import Version
-from huidu.ports import LogRead, Process, Reach, Recognition, Written
+from huidu.ports import FenceError, LogRead, Process, Reach, Recognition, Written
 
 PLAN = Plan((Share(500, 60.0), Share(5000, 60.0), Share(10_000, 60.0)))
 
@@ -107,6 +107,8 @@ class FakeGateway(Failing):
 
     def swap(self, routes: Routes, fence: int) -> None:
         self._asked("swap")
+        if self.fence_number > fence:
+            raise FenceError(f"the fence is {self.fence_number}, control knows {fence}")
         self.swapped.append(routes)
 
     def go_back(self) -> Routes | None:

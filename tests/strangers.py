@@ -8,7 +8,7 @@ from typing import Any
 
 # Everything is imported before the rights are given up: the interpreter may lie where strangers cannot read.
 PROGRAM = """\
-import contextlib, encodings.idna, http.client, io, json, os, pwd, socket, sys
+import contextlib, encodings.idna, encodings.utf_8_sig, http.client, io, json, os, pwd, socket, sys
 import huidu.cli.app, huidu.settings, huidu.cli.control_client
 from huidu.cli import emergency
 from huidu.cli.app import run

@@ -38,6 +38,19 @@ def keep_private() -> None:
     os.umask(_OTHERS)
 
 
+def act_as_owner(places: Places) -> None:
+    """Root acts as the owner of the data folder: files of its own the installation could not read.
+
+    Raises `OSError` where there is no data folder.
+    """
+    found = places.data.stat()
+    if os.geteuid() == _ROOT and found.st_uid != _ROOT:
+        # Loaded at the first address that is looked up; the interpreter may lie where only root can read.
+        "host".encode("idna")
+        os.setegid(found.st_gid)
+        os.seteuid(found.st_uid)
+
+
 # ------------------------------------------------------------------ modes
 
 

@@ -1,6 +1,8 @@
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -172,3 +174,21 @@ def test_the_token_is_shown_only_where_nobody_else_can_listen(tmp_path: Path, mo
     monkeypatch.undo()
     assert listeners(port) == frozenset()
     assert token.for_address(f"127.0.0.1:{port}") is None
+
+
+def test_root_acts_as_the_owner_of_the_data_folder(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    data = tmp_path / "data"
+    data.mkdir()
+    os.chown(data, 65534, 65534)
+    code = (
+        "import os, sys; from pathlib import Path; from huidu.core.places import Places\n"
+        "from huidu.owner import act_as_owner\n"
+        "act_as_owner(Places(Path(sys.argv[1]))); print(os.geteuid(), os.getegid())"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(data)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["65534", "65534"]
+    os.chown(data, 0, 0)
+    done = subprocess.run([sys.executable, "-c", code, str(data)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", str(os.getegid())]

@@ -4,9 +4,10 @@ Each port is a handful of methods. Adapters implement them; `wire.py` chooses wh
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +46,28 @@ class Engine(Protocol):
         ...
 
 
-class AudioReader(Protocol):
-    """Turns an uploaded file into samples."""
+class AudioSource(Protocol):
+    """An audio file that is open, as mono audio at `sample_rate_hz`, at most 48 kHz.
 
-    def read(self, file: BinaryIO, filename: str) -> Audio:
-        """Raises `InvalidError` for what is empty, corrupt or not audio."""
+    `seconds` is how long its head says that it is; None where that is not known.
+    """
+
+    sample_rate_hz: int
+    seconds: float | None
+
+    def blocks(self) -> Iterator[Samples]:
+        """All of it from its start, once, in blocks of at most half a second, of shape (n,).
+
+        Raises `InvalidError` for what is corrupt, cut short or holds no samples, `TooLargeError` past the limit.
+        """
+        ...
+
+
+class AudioReader(Protocol):
+    """Opens uploaded files. However long they are, it takes memory for one block."""
+
+    def open(self, file: BinaryIO, filename: str) -> AbstractContextManager[AudioSource]:
+        """Raises `InvalidError` for what is empty, corrupt or not audio, `TooLargeError` where the head says so."""
         ...
 
 
@@ -80,6 +98,7 @@ class Recognition:
     rule: str | None = None
     unit: str | None = None
     user_key: str | None = None
+    unit_key_id: str | None = None  # which key made the unit; None: an earlier Huidu's
     options: dict[str, Any] | None = None
     status: str = "done"
     error: str | None = None
@@ -98,7 +117,18 @@ class History(Protocol):
     """The record of recognitions. Every method is safe to call from any thread."""
 
     def add(self, row: Recognition) -> int:
-        """Stores a row durably before it returns its id. An answered row unanswers its request's other attempts."""
+        """Stores a row durably before it returns its id. An answered row unanswers its request's other attempts.
+
+        Raises `UnavailableError` where the store cannot do it now, `InvalidError` where it never takes this row.
+        """
+        ...
+
+    def add_all(self, rows: Sequence[Recognition], late: bool = False) -> list[int]:
+        """As `add`, for several rows in their order: all are stored, or none. Their ids.
+
+        Rows that come `late` waited elsewhere: where their attempt is there already, as old or newer, it stays as it
+        is, with its correction, and deleted where it was deleted.
+        """
         ...
 
     def get(self, row_id: int) -> Recognition:
@@ -115,6 +145,54 @@ class History(Protocol):
 
     def corrections(self, release_id: int, known: Collection[int]) -> list[Recognition]:
         """Answered live rows of a release that hold a corrected text and whose id is not known, by correction time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolState:
+    """How much waits in a spool, of how much room, and how many rows nothing could take; no room, no spool."""
+
+    waiting_rows: int = 0
+    waiting_bytes: int = 0
+    capacity_bytes: int = 0
+    lost_rows: int = 0
+
+
+class Spool(Protocol):
+    """Rows that wait on disk for the history, first in, first out. Safe to call from any thread, never raises."""
+
+    def append(self, rows: Sequence[Recognition]) -> int:
+        """How many of the rows, from the first on, are in the spool and on the disk: those behind have no room."""
+        ...
+
+    def head(self, limit: int) -> list[Recognition]:
+        """The rows that wait longest, at most `limit`."""
+        ...
+
+    def drop(self, rows: int) -> None:
+        """Forgets the rows that waited longest: they are in the history, or never will be."""
+        ...
+
+    def lose(self, rows: int) -> None:
+        """Counts rows that nothing could take."""
+        ...
+
+    def state(self) -> SpoolState: ...
+
+
+class Spools(Protocol):
+    """The spools of a data folder. Never raises: what cannot be opened is said in the log."""
+
+    def own(self) -> Spool | None:
+        """The spool of this process, laid out now if there is none yet; None where there is no room."""
+        ...
+
+    def left(self) -> Spool | None:
+        """One that a process left which ended, held by this one until it is empty; None where there is none."""
+        ...
+
+    def close(self, spool: Spool) -> None:
+        """Gives a spool that was left, and is empty, out of hand."""
         ...
 
 
@@ -284,27 +362,60 @@ class Stored:
     checkpoint: dict[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What is lost of the store, in words, and what is `left` of it.
+
+    `nothing`: it is gone or damaged. `empty`: a database that holds nothing of control's. `copy`: an earlier copy of
+    it, which can be gone on with. `file` is what was looked at.
+    """
+
+    words: str
+    left: Literal["nothing", "empty", "copy"]
+    file: tuple[int, int] | None = None
+
+
 class Store(Protocol):
     """Releases, their events and their evidence. A change and its record share a transaction.
 
     One control writes at a time, the last that claimed the store (or wrote first): what the others write is refused
-    with `TakenOverError`.
+    with `TakenOverError`. Where the database is gone, damaged, or another one than control wrote to, everything
+    raises `LostError`; where it only cannot be used now (locked, full), `UnavailableError`. Both within a fraction of
+    a second.
+
+    `lost` says what was found damaged, and set aside, as the store was opened; empty where nothing was.
     """
+
+    lost: str
 
     def claim(self) -> None:
         """Makes this the one that writes. Raises `UnavailableError`."""
         ...
 
     def confirm(self) -> None:
-        """Raises `TakenOverError` where another has claimed the store since; never because it cannot be read now."""
+        """Raises `TakenOverError` where another has claimed the store since, `LostError` where it is gone or damaged.
+
+        Never because it cannot be read now.
+        """
+        ...
+
+    def loss(self) -> Loss | None:
+        """What is lost for ever; None where waiting helps. May take seconds. Raises `UnavailableError`."""
+        ...
+
+    def begin_again(self, loss: Loss, fleet: Fleet, record: Record) -> str:
+        """Begins anew with what control knows, in one transaction; says in words what was lost and is kept where.
+
+        Nothing is deleted. Raises `UnavailableError`, and then all is as before.
+        """
         ...
 
     def load(self) -> Stored | None:
         """The state as last recorded; None in an empty store."""
         ...
 
-    def record(self, fleet: Fleet, record: Record) -> None:
-        """Stores the new state with all that explains it, or nothing."""
+    def record(self, fleet: Fleet, record: Record, again: bool = False) -> None:
+        """Stores the new state with all that explains it, or nothing. `again`: what is there already is not doubled."""
         ...
 
     def evidence(self, release: int) -> list[Row]:
@@ -334,6 +445,14 @@ class Store(Protocol):
 
     def raise_peak_memory(self, peaks: dict[str, int], now: float) -> None:
         """Keeps the larger of what is stored and what is given, by version."""
+        ...
+
+    def memory(self) -> Any:
+        """What `keep_memory` was given last, as plain JSON; None before the first time."""
+        ...
+
+    def keep_memory(self, lives: dict[str, Any]) -> None:
+        """Stores what is known of the memory that versions took lately."""
         ...
 
 

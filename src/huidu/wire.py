@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from huidu import __version__
 from huidu.adapters.engines.sherpa import SherpaEngine, family_of, provider_of
@@ -23,6 +23,7 @@ from huidu.core.errors import (
     unknown_name,
 )
 from huidu.core.places import Places
+from huidu.core.spool import Head
 from huidu.core.version import Version, fingerprint
 from huidu.owner import Token, make_token
 from huidu.ports import AudioReader, Engine, History, Runtime, Sockets
@@ -40,12 +41,17 @@ if TYPE_CHECKING:
     from huidu.control.parts import Config
     from huidu.core.testset import TestSet, Utterance
     from huidu.evaluation.recognise import Transcribe
+    from huidu.recognition.crowd import CrowdLimits
+    from huidu.recognition.recorder import Recorder
     from huidu.recognition.transcribe import InstanceInfo, Limits
 
 _LOG = logging.getLogger(__name__)
+_Port = TypeVar("_Port")
 
 # Engines by the name that configurations use, with the package whose version enters the fingerprint.
 _ENGINE_PACKAGES = {SherpaEngine.name: "sherpa-onnx"}
+# A store that others hold must keep no command waiting: what is refused is written at a later tick.
+_CONTROL_BUSY_SECONDS = 0.1
 _ENGINE_OPTIONS = {"num_threads": 1}
 
 
@@ -76,15 +82,15 @@ def make_reader() -> AudioReader:
     return SoundfileReader()
 
 
-def make_history(data: Path, migrate: bool = False) -> History:
+def make_history(data: Path, migrate: bool = False, busy_seconds: float | None = None) -> History:
     """The history of a data folder, made where there is none. Raises `InvalidError` and `UnavailableError`."""
     from huidu.adapters.store.database import open_database
     from huidu.adapters.store.history import SqlHistory
 
-    return SqlHistory(open_database(data, migrate))
+    return SqlHistory(open_database(data, migrate, busy_seconds))
 
 
-def make_sockets(data: Path, migrate: bool = False) -> Sockets:
+def make_sockets(data: Path, migrate: bool = False, busy_seconds: float | None = None) -> Sockets:
     """The reports of sockets in a data folder. Raises `InvalidError` and `UnavailableError`.
 
     Where the schema is older than they are they refuse with `UnavailableError`, and whoever reports goes on without.
@@ -92,7 +98,7 @@ def make_sockets(data: Path, migrate: bool = False) -> Sockets:
     from huidu.adapters.store.database import open_database
     from huidu.adapters.store.sockets import SqlSockets
 
-    return SqlSockets(open_database(data, migrate))
+    return SqlSockets(open_database(data, migrate, busy_seconds))
 
 
 def read_hotwords(version: Version) -> bytes:
@@ -137,14 +143,20 @@ def instance_info(version: Version) -> "InstanceInfo":
 
 
 def instance_app(
-    version: Version, data: Path, limits: "Limits", on_failure: Callable[[HuiduError], None] = lambda _: None
+    version: Version,
+    data: Path,
+    limits: "Limits",
+    on_failure: Callable[[HuiduError], None] = lambda _: None,
+    crowd: "CrowdLimits | None" = None,
 ) -> "FastAPI":
     """The recognition service of one version. `on_failure` hears when its model cannot be loaded after all."""
+    from huidu.adapters.spool.folder import SpoolFolder
     from huidu.recognition.app import create_app
+    from huidu.recognition.crowd import CrowdLimits
     from huidu.recognition.transcribe import Service
 
     info = instance_info(version)
-    history = make_history(data)
+    history = _opened_or_awaited(lambda: make_history(data))
     words = [word for line in read_hotwords(version).decode().splitlines() if (word := line.strip())]
     service = Service(
         load=lambda: make_engine(version),
@@ -154,9 +166,44 @@ def instance_app(
         limits=limits,
         hotwords=tuple(words),
         on_failure=on_failure,
+        spools=SpoolFolder(Places(data).spool, version.name),
     )
     token = make_token(Places(data.resolve()))
-    return create_app(service, history, info, limits, sockets=make_sockets(data), opens=token.opens)
+    return create_app(
+        service,
+        history,
+        info,
+        limits,
+        sockets=_opened_or_awaited(lambda: make_sockets(data)),
+        opens=token.opens,
+        crowd_limits=crowd or CrowdLimits(),
+    )
+
+
+def _opened_or_awaited(make: Callable[[], _Port]) -> _Port:
+    """The port, or what stands for it until the store can be opened: recognition does not wait for that."""
+    from huidu.adapters.store.opening import Opening
+
+    try:
+        return make()
+    except UnavailableError as error:
+        _LOG.warning("starting without the history: %s", error)
+        return cast("_Port", Opening(make))
+
+
+def spooled(data: Path) -> list[Head]:
+    """What each spool of a data folder says of itself."""
+    from huidu.adapters.spool.folder import heads
+
+    return heads(Places(data).spool)
+
+
+def replay_left(data: Path) -> "Recorder":
+    """Brings into the history what instances left in their spools that ended; begins when started."""
+    from huidu.adapters.spool.folder import SpoolFolder
+    from huidu.recognition.recorder import Recorder
+
+    return Recorder(_opened_or_awaited(lambda: make_history(data)), SpoolFolder(Places(data).spool, None))
 
 
 def _model_files(version: Version) -> list[Path]:
@@ -227,11 +274,15 @@ def nginx_findings() -> tuple[str, str]:
 
 
 def make_store(data: Path) -> "SqlStore":
-    """The store of control, brought to the newest schema."""
-    from huidu.adapters.store.database import open_database
+    """The store of control, brought to the newest schema; a damaged one is set aside for a new one."""
+    from huidu.adapters.store.database import FILE_NAME, open_database
+    from huidu.adapters.store.mending import mended
     from huidu.adapters.store.releases import SqlStore
 
-    return SqlStore(open_database(data, migrate=True))
+    lost = mended(data, FILE_NAME, time.time())
+    if lost is not None:
+        _LOG.error("%s; a new one begins", lost)
+    return SqlStore(open_database(data, True, _CONTROL_BUSY_SECONDS), lost or "")
 
 
 def make_runtime(settings: "Settings") -> "Runtime":
@@ -327,8 +378,8 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
 
     parts = Parts(
         store=store,
-        history=make_history(settings.data),
-        sockets=make_sockets(settings.data),
+        history=make_history(settings.data, busy_seconds=_CONTROL_BUSY_SECONDS),
+        sockets=make_sockets(settings.data, busy_seconds=_CONTROL_BUSY_SECONDS),
         gateway=gateway,
         log=GatewayLogFiles(Places(settings.data).gateway_log, gateway.reopen_log, settings.gateway.log_rotate),
         runtime=make_runtime(settings),
@@ -338,6 +389,7 @@ def make_controller(settings: "Settings", gateway: "FileGateway", store: "SqlSto
         read_set=read_set,
         clip=lambda: probe_clip(settings.data),
         salt=lambda: secrets.token_hex(8),
+        spooled=lambda: spooled(settings.data),
     )
     return Controller(parts, config_of(settings))
 

@@ -46,16 +46,29 @@ from huidu.adapters.gateways.installed import installed_folder
 from huidu.adapters.gateways.log import parsed
 from huidu.adapters.gateways.place import Tls
 from huidu.core.audience import ADDRESS, Audience, CookieRule, HeaderRule, NetworkRule, Rule
-from huidu.core.bucket import bucket, new_uid, unit_of
+from huidu.core.bucket import bucket
 from huidu.core.errors import InvalidError
 from huidu.core.routes import Routes, Upstream
+from huidu.core.units import new_uid, unit_keys, unit_of
 from huidu.ports import FenceError
 
 ENGINES = sorted(GATEWAYS)
 SOCKET_KEYS = ("close_code", "closed_by", "first_message_ms", "frames_up", "frames_down")
 LOG_KEYS = {
     *("time", "request_id", "release", "version", "served_by", "generation", "kind", "rule", "unit", "unit_kind"),
-    *("bucket", "peer", "share_bp", "attempts", "status", "ms", "service_ms", "upload_ms", "bytes_up", "bytes_down"),
+    *(
+        "bucket",
+        "peer",
+        "key_id",
+        "share_bp",
+        "attempts",
+        "status",
+        "ms",
+        "service_ms",
+        "upload_ms",
+        "bytes_up",
+        "bytes_down",
+    ),
     *("audio_seconds", "chars", "flags", *SOCKET_KEYS),
 }
 
@@ -160,6 +173,7 @@ def test_gateway_log_says_what_was_decided(both: list[Front]) -> None:
             got = [line[name] for name in ("version", "served_by", "rule", "unit", "unit_kind", "bucket", "release")]
             assert got == [meant.version, meant.version, meant.rule, meant.unit, meant.unit_kind, meant.bucket, 7]
             assert line["peer"] == meant.peer is not None
+            assert line["key_id"] == answer.got("x-huidu-key-id") == unit_keys(SECRET).key_id
         client.close()
 
 
@@ -296,7 +310,7 @@ def test_gateway_takes_a_bearer_of_another_kind_for_an_anonymous_user(kept: Fron
     client = kept.client()
     answer = client.request([("Authorization", "Bearer sk-proj-abc"), ("Cookie", "huidu_uid=ann")])
     assert answer.got("authorization") == "Bearer sk-proj-abc"
-    assert answer.got("x-huidu-unit") == unit_of(SECRET, "ann")
+    assert answer.got("x-huidu-unit") == unit_of(SECRET, "cookie", "ann")
     client.close()
 
 
@@ -370,6 +384,78 @@ def test_gateway_keeps_host_and_path_as_sent(kept: Front, target: str) -> None:
         assert answer.got("host") == "asr.example"
     else:
         assert answer.status == 400
+
+
+# What no version is asked about: how it begins, and the statuses that tell it, of whichever gateway.
+REFUSED = {
+    "TRACE": (b"TRACE {path} HTTP/1.1\r\nHost: a\r\n\r\n", {405}),
+    "another method": (b"FOO {path} HTTP/1.1\r\nHost: a\r\n\r\n", {400, 405}),
+    "CONNECT": (b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", {400, 404}),
+    "no path": (b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", {400, 404}),
+    "no host": (b"GET {path} HTTP/1.1\r\n\r\n", {400}),
+    "no request": (b"nonsense\r\n\r\n", {400}),
+    "another protocol": (b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03", {400}),
+    "a length that is none": (b"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", {400}),
+    "a chunk that is none": (b"POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", {400}),
+    "a coding": (b"POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", {501}),
+    "too large": (b"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n", {413}),
+    "a long header": (b"GET {path} HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", {431}),
+}
+# Where a gateway sees the path of what it refuses.
+SEEN = {"TRACE", "a chunk that is none", "too large"}
+
+
+@pytest.mark.parametrize("share_bp", [0, 10_000])
+@pytest.mark.parametrize("name", REFUSED)
+def test_gateway_answers_what_it_refuses_in_the_one_error_shape(kept: Front, name: str, share_bp: int) -> None:
+    kept.swap(kept.serving(share_bp))
+    before = kept.stable.requests + kept.candidate.requests
+    shape, statuses = REFUSED[name]
+    for path in (b"/asr", b"/v1/audio/transcriptions"):
+        with closing(RawClient(kept.port)) as client:
+            client.send([shape.replace(b"{path}", path)])
+            answer = client.receive()
+        assert answer.status in statuses
+        assert answer.header("content-type") == "application/json"
+        told = answer.json
+        openai = not isinstance(told["error"], str)
+        if path == b"/asr" or name in SEEN:
+            assert openai == (path != b"/asr")
+        if openai:
+            assert set(told["error"]) == {"message", "type", "param", "code"}
+            told = {"error": told["error"]["code"], "detail": told["error"]["message"]}
+        assert set(told) == {"error", "detail"}
+        assert told["detail"]
+        assert told["error"] in ("invalid", "not_found", "too_large")
+    assert kept.stable.requests + kept.candidate.requests == before
+
+
+def test_gateway_tells_nothing_of_what_is_behind_it_where_nobody_serves(gate: Front) -> None:
+    gate.swap(gate.serving(5000))
+    gate.stable.close()
+    gate.candidate.close()
+    for path in ("/asr", "/v1/audio/transcriptions"):
+        answer = gate.client().request(target=path, method="POST", body=b"x")
+        assert (answer.status, answer.header("retry-after")) == (503, "1")
+        told = answer.json if path == "/asr" else answer.json["error"]
+        assert told in (
+            {"error": "unavailable", "detail": "no version can serve this now"},
+            {
+                "message": "no version can serve this now",
+                "type": "server_error",
+                "param": None,
+                "code": "unavailable",
+            },
+        )
+
+
+def test_gateway_passes_on_what_another_service_says_of_a_path_it_does_not_know(gate: Front) -> None:
+    gate.stable.behaviour = gate.candidate.behaviour = Behaviour(status=404)
+    gate.swap(gate.serving(5000))
+    for status in (404, 405, 501):
+        gate.stable.behaviour.status = status
+        answer = gate.client().request(target="/v1/nowhere", method="PROPFIND")
+        assert (answer.status, answer.json["target"]) == (status, "/v1/nowhere")
 
 
 def test_gateway_refuses_an_upload_over_the_limit(tmp_path: Path) -> None:
@@ -786,8 +872,9 @@ def test_gateway_tells_a_version_what_it_logs_of_its_sockets(kept: Front) -> Non
     assert line["bytes_down"] > 100
     client = kept.client()
     for lines in ((), [("x-huidu-peer", "forged")]):
-        names = [name for name, _ in client.request(lines, method="POST").json["headers"]]
-        assert "x-huidu-peer" not in names
+        # Of a recognition it is told who asks, by which it tells crowds apart; of other requests not even that.
+        assert client.request(lines, method="POST").got("x-huidu-peer") == line["peer"]
+        assert client.request(lines).got("x-huidu-peer") is None
     client.close()
 
 
@@ -919,7 +1006,7 @@ def _logs_kinds(gate: Front, faces: str, meant: dict[tuple[str, str], str]) -> N
             with closing(RawClient(gate.port)) as client:
                 client.send([request_bytes([cookie], target, method)])
                 client.socket.recv(1 << 16)
-        unit = unit_of(SECRET, user)
+        unit = unit_of(SECRET, "cookie", user)
         (line,) = until(lambda unit=unit: [line for line in gate.lines() if line["unit"] == unit])
         assert line["kind"] == kind, (gate, method, target)
         assert set(line) == LOG_KEYS

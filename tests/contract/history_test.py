@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from huidu.core.errors import NotFoundError
+from huidu.core.errors import InvalidError, NotFoundError
 from huidu.ports import History, Recognition
 from huidu.wire import make_history
 
@@ -131,3 +132,43 @@ def test_corrections_hold_with_thousands_of_rows_and_of_known_ids(history: Histo
     ]
     assert [row.id for row in history.corrections(3, range(100_000, 140_000))] == ids
     assert history.corrections(3, ids) == []
+
+
+def test_several_rows_are_stored_in_their_order_or_none_is(history: History) -> None:
+    rows = [replace(ROW, request_id=f"r-{number}") for number in range(3)]
+    stored = history.add_all(rows)
+    assert [history.get(row_id).request_id for row_id in stored] == ["r-0", "r-1", "r-2"]
+    with pytest.raises(InvalidError, match="does not take such a row"):
+        history.add_all([replace(ROW, request_id="r-9"), replace(ROW, raw_text="\ud800")])
+    assert len(history.page(10, None, None, None)) == 3
+
+
+@pytest.mark.parametrize("wrong", [{"filename": None}, {"attempt": 2**70}, {"created_time": "x"}])
+def test_a_row_that_no_table_takes_is_refused_for_what_it_holds(history: History, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidError, match="does not take such a row"):
+        history.add(replace(ROW, **wrong))
+
+
+def test_what_comes_late_twice_changes_nothing(history: History) -> None:
+    [row_id] = history.add_all([ROW], late=True)
+    history.correct(row_id, "reference", "anna", 5.0)
+    assert history.add_all([replace(ROW, raw_text="other", audio_sha256="b" * 64)], late=True) == [row_id]
+    assert history.get(row_id).raw_text == ROW.raw_text
+    assert history.get(row_id).corrected_text == "reference"
+
+
+def test_what_comes_late_takes_nothing_from_a_later_recognition_of_its_attempt(history: History) -> None:
+    later = replace(ROW, created_time=ROW.created_time + 5, raw_text="later", audio_sha256="b" * 64)
+    row_id = history.add(later)
+    history.add_all([ROW], late=True)
+    assert history.get(row_id) == replace(later, id=row_id)
+    history.add_all([replace(later, created_time=ROW.created_time + 9, raw_text="latest")], late=True)
+    assert history.get(row_id).raw_text == "latest"
+
+
+def test_what_comes_late_takes_no_answer_from_a_later_attempt(history: History) -> None:
+    second = history.add(replace(ROW, attempt=2))
+    [first] = history.add_all([ROW], late=True)
+    assert (history.get(first).answered, history.get(second).answered) == (False, True)
+    [third] = history.add_all([replace(ROW, attempt=3)], late=True)
+    assert (history.get(second).answered, history.get(third).answered) == (False, True)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from audiences import SECRET, TRUSTED, Drawn, Sent, policies, requests
+from hash_vectors import KEY, VECTORS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lupa import luajit21
@@ -12,9 +13,11 @@ from lupa import luajit21
 from huidu.adapters.gateways.policy import policy_json, policy_source
 from huidu.core.address import packed_address
 from huidu.core.audience import Audience, CookieRule, Decision, Rule
-from huidu.core.bucket import bucket, new_uid, unit_of
+from huidu.core.bucket import bucket
 from huidu.core.faces import OWN_FACES, Faces, hang_after_seconds, request_kind
+from huidu.core.halfsiphash import halfsiphash
 from huidu.core.routes import Routes, Upstream
+from huidu.core.units import new_uid, peer_of, unit_keys, unit_of
 
 NOW = 1_790_000_000.25
 BASE = Routes(3, "v1", (Upstream("v1", ("127.0.0.1:1",)), Upstream("v2", ("127.0.0.1:2",))))
@@ -33,7 +36,7 @@ local function decided(policy, h, now)
   local rule, to_candidate, drawn, kind, user, peer = decide(policy, host, h, now)
   return rule, to_candidate, drawn.unit, kind, drawn.bucket, user, peer
 end
-return compile, decided, packed_address, bucket, unit, request_kind, hang_after
+return compile, decided, packed_address, bucket, keyed_hash, request_kind, hang_after
 """
 
 
@@ -43,9 +46,15 @@ class Lua:
     def __init__(self) -> None:
         self.runtime = luajit21.LuaRuntime(encoding=None, unpack_returned_tuples=True)
         functions = self.runtime.execute((policy_source() + _HANDLE).encode())
-        self.compile, self.decide, self.packed_address, self.bucket, self.unit, self.request_kind, self.hang_after = (
-            functions
-        )
+        (
+            self.compile,
+            self.decide,
+            self.packed_address,
+            self.bucket,
+            self.keyed_hash,
+            self.request_kind,
+            self.hang_after,
+        ) = functions
 
     def value(self, value: Any) -> Any:
         """A plain value as Lua holds it; texts as bytes."""
@@ -72,7 +81,7 @@ def _in_lua(drawn: Drawn, sent: Sent, routes: Routes, peer: str, uid: str) -> tu
     }
     if sent.values("cookie"):
         handle["cookies"] = ";".join(sent.values("cookie"))
-    policy = LUA.compile(LUA.value(json.loads(json.dumps(policy_json(routes, SECRET, TRUSTED)))))
+    policy = LUA.compile(LUA.value(json.loads(json.dumps(policy_json(routes, unit_keys(SECRET), TRUSTED)))))
     found = LUA.decide(policy, LUA.value(handle), NOW)
     # Whoever comes again is told the same.
     assert LUA.decide(policy, LUA.value(handle), NOW) == found
@@ -108,9 +117,35 @@ def test_lua_reads_addresses_as_the_core_does(text: str) -> None:
 
 @settings(max_examples=1000, deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_lua_hashes_as_the_core_does(salt: str, user: str) -> None:
+def test_lua_draws_buckets_as_the_core_does(salt: str, user: str) -> None:
     assert LUA.bucket(salt.encode(), user.encode()) == bucket(salt, user)
-    assert LUA.unit(salt.encode(), user.encode()).decode() == unit_of(salt, user)
+
+
+def _hashed(key: bytes, message: bytes) -> str:
+    words = LUA.value([int.from_bytes(half, "little", signed=True) for half in (key[:4], key[4:])])
+    found: bytes = LUA.keyed_hash(words, message)
+    return found.decode()
+
+
+def test_lua_gives_the_authors_vectors() -> None:
+    for message, hashed in VECTORS:
+        assert _hashed(KEY, message) == hashed
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.binary(min_size=8, max_size=8), st.binary(max_size=300))
+def test_lua_hashes_as_the_core_does(key: bytes, message: bytes) -> None:
+    assert _hashed(key, message) == halfsiphash(key, message).hex()
+
+
+def test_ten_thousand_users_and_clients_have_the_same_units_and_peers_in_lua() -> None:
+    routes = Drawn(Audience(), 7, 5000, None, ()).routes(BASE, NOW)
+    policy = LUA.compile(LUA.value(json.loads(json.dumps(policy_json(routes, unit_keys(SECRET), ())))))
+    for number in range(10_000):
+        user, packed = f"{number:x}-\u4e8c-{number % 7 * 'x'}", (number * 429_497).to_bytes(4)
+        handle = {"cookies": f"huidu_uid={user}", "peer": ".".join(map(str, packed)), "claims": {}}
+        found = LUA.decide(policy, LUA.value(handle), NOW)
+        assert (found[2].decode(), found[6].decode()) == (unit_of(SECRET, "cookie", user), peer_of(SECRET, packed))
 
 
 _paths = st.sampled_from(
@@ -144,16 +179,16 @@ def test_lua_waits_as_long_as_the_core_says(base_seconds: float, upload_bytes: i
 
 def test_what_is_kept_of_users_is_bounded() -> None:
     routes = Drawn(Audience(), 7, 5000, None, ()).routes(BASE, NOW)
-    policy = LUA.compile(LUA.value(json.loads(json.dumps(policy_json(routes, SECRET, ())))))
+    policy = LUA.compile(LUA.value(json.loads(json.dumps(policy_json(routes, unit_keys(SECRET), ())))))
     numbers = set()
     for number in range(5000):
         # A cookie may fill a whole header.
         user = f"{number}" + "x" * 60_000 * (number % 500 == 0)
         found = LUA.decide(policy, LUA.value({"cookies": f"huidu_uid={user}", "claims": {}}), NOW)
-        assert found[2].decode() == unit_of(SECRET, user)
+        assert found[2].decode() == unit_of(SECRET, "cookie", user)
         numbers.add(policy[b"users"])
     assert max(numbers) <= 4096
-    assert all(len(user) <= 256 for user in policy[b"drawn"])
+    assert all(len(user) <= 256 for of_kind in policy[b"drawn"].values() for user in of_kind)
 
 
 SERVING = Drawn(Audience(include=(CookieRule("who"),)), 7, 5000, None, ())
@@ -170,7 +205,7 @@ def _same(text: str) -> Decision:
 
 def test_a_thousand_cookies_are_read_to_the_last() -> None:
     many = "; ".join(f"c{number}={number}" for number in range(1000))
-    assert _same(f"{many}; huidu_uid=last").unit == unit_of(SECRET, "last")
+    assert _same(f"{many}; huidu_uid=last").unit == unit_of(SECRET, "cookie", "last")
     assert _same(f"{many}; who=me").rule is Rule.INCLUDED
 
 
@@ -180,4 +215,4 @@ def test_a_cookie_named_alike_is_not_that_cookie(text: str) -> None:
 
 
 def test_the_first_cookie_of_a_name_that_is_not_empty_counts() -> None:
-    assert _same("huidu_uid=; huidu_uid=one; huidu_uid=two").unit == unit_of(SECRET, "one")
+    assert _same("huidu_uid=; huidu_uid=one; huidu_uid=two").unit == unit_of(SECRET, "cookie", "one")

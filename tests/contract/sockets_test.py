@@ -25,7 +25,8 @@ def older(data: Path) -> None:
     """Leaves a database as the version before socket reports made it, with a row in it."""
     make_history(data)
     with closing(sqlite3.connect(data / "history.db")) as connection:
-        connection.executescript("DROP TABLE socket_reports; UPDATE alembic_version SET version_num = '0001'")
+        connection.executescript("DROP TABLE socket_reports; ALTER TABLE recognition_history DROP COLUMN unit_key_id")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
         connection.execute("INSERT INTO state VALUES ('kept', '1')")
         connection.commit()
 
@@ -92,6 +93,6 @@ def test_a_schema_older_than_reports_refuses_them_until_control_migrates(tmp_pat
 def test_the_migration_deletes_nothing_and_leaves_a_copy(tmp_path: Path) -> None:
     older(tmp_path)
     make_sockets(tmp_path, migrate=True)
-    for file in ("history.db", "history.db.before-0002"):
+    for file in ("history.db", "history.db.before-0003"):
         with closing(sqlite3.connect(tmp_path / file)) as connection:
             assert connection.execute("SELECT value FROM state WHERE name = 'kept'").fetchall() == [(1,)]

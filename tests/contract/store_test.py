@@ -222,6 +222,13 @@ def test_peak_memory_only_rises(store: SqlStore) -> None:
     assert store.peak_memory_bytes("v1") == 300
 
 
+def test_what_versions_took_lately_is_found_again(store: SqlStore, tmp_path: Path) -> None:
+    assert store.memory() is None
+    for lives in ({"v1": [300, 301]}, {"v1": [300, 301, 302], "v2": [7]}):
+        store.keep_memory(lives)
+        assert SqlStore(open_database(tmp_path, migrate=False)).memory() == lives
+
+
 def test_all_that_a_release_has_met_is_found_again(store: SqlStore) -> None:
     release = replace(
         advance(RELEASE, Event.ADMITTED, 6.0),

@@ -1,5 +1,7 @@
 """A stream that moves at a roll back, through both gateways: what was said is heard once, and nothing is missing."""
 
+import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -12,6 +14,8 @@ import pytest
 import soundfile
 from fronts import require
 from installation import Installation, running, until
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from huidu.client import Final, Stream
 from huidu.demo.kit import read_kit, shipped
@@ -96,6 +100,33 @@ def _spoken(up: Installation, recording: bytes) -> list[Final]:
     speaker = Speaker(up, recording)
     speaker.go_on.set()
     return speaker.finals()
+
+
+def test_a_whole_recording_sent_at_once_is_slowed_and_heard(up: Installation, recording: bytes) -> None:
+    """By a client that knows nothing of Huidu: it sends as fast as it may, and reads when all is sent."""
+    url = f"{up.url.replace('http', 'ws', 1)}/ws/stream-transcribe"
+    with connect(url, compression=None) as socket:
+        socket.send(json.dumps({"type": "start", "sample_rate_hz": RATE_HZ}))
+        for start in range(0, len(recording), 64_000):
+            socket.send(recording[start : start + 64_000])
+        socket.send(json.dumps({"type": "stop"}))
+        messages = [json.loads(message) for message in socket]
+    assert messages[-1] == {"type": "done"}
+    heard = [message["text"] for message in messages if message["type"] == "final" and message["text"]]
+    assert heard == [final.text for final in _spoken(up, recording)]
+
+
+def test_a_frame_that_is_far_too_large_is_closed_with_1009(up: Installation) -> None:
+    url = f"{up.url.replace('http', 'ws', 1)}/ws/stream-transcribe"
+    with connect(url, compression=None) as socket:
+        socket.send(json.dumps({"type": "start", "sample_rate_hz": RATE_HZ}))
+        assert json.loads(socket.recv())["type"] == "started"
+        with contextlib.suppress(ConnectionClosed):
+            socket.send(bytes(20_000_000))
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=30)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
 
 
 @pytest.mark.parametrize("control", ["answers", "stopped"])

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -14,6 +15,8 @@ from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, JsonOption, app, show
 from huidu.core.errors import HuiduError
 from huidu.core.version import Version
 from huidu.settings import Settings, load
+
+_LATELY_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ def _installation(settings: Settings) -> Iterator[Finding]:
             yield from _reached(version)
     yield from _gateway(settings)
     yield _data(settings.data)
+    yield _private(settings.data)
+    yield from _spools(settings.data)
     yield from _ports(settings)
 
 
@@ -124,6 +129,28 @@ def _data(data: Path) -> Finding:
         return Finding("data", False, f"{above} lies on {kind}", "a folder on a local disk")
     free_gb = shutil.disk_usage(above).free / 1e9
     return Finding("data", free_gb > 1, f"{data}, {free_gb:.0f} GB free", "" if free_gb > 1 else "make room")
+
+
+def _private(data: Path) -> Finding:
+    """Whether other users of this machine can open anything of this installation."""
+    from huidu.core.places import Places
+    from huidu.owner import open_to_others
+
+    found = next(open_to_others(Places(data)), None)
+    if found is None:
+        return Finding("files", True, "nobody but their owner can open them")
+    return Finding("files", False, f"{found[0]} can be opened by other users", "`huidu up` closes what is its own")
+
+
+def _spools(data: Path) -> Iterator[Finding]:
+    """What waits for the history, and what was lost lately."""
+    from huidu.core.spool import by_version
+    from huidu.wire import spooled
+
+    for version, head in by_version(spooled(data)).items():
+        found = f"{head.waiting_rows} recognitions of {version} wait for the history, {head.lost_rows} were lost"
+        ok = head.lost_at is None or time.time() - head.lost_at > _LATELY_SECONDS
+        yield Finding("spool", ok, found, "" if ok else "see the instance's log; make room on the disk")
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from huidu.adapters.spool.folder import SpoolFolder
 from huidu.cli.app import app
-from huidu.cli.doctor import _gateway
+from huidu.cli.doctor import _gateway, _spools
+from huidu.recognition.recorder_test import numbered
 from huidu.settings import load
 
 
@@ -43,3 +45,17 @@ def test_what_is_not_measured_behind_nginx_is_a_remark(tmp_path: Path, engine: s
     assert [each.ok for each in remarks] == ([True] if engine == "nginx" else [])
     for each in remarks:
         assert each.found.startswith("sockets of v1: bytes and seconds only; close codes and messages are not_measured")
+
+
+def test_recognitions_that_were_lost_lately_are_bad_and_those_that_wait_are_told(tmp_path: Path) -> None:
+    spools = SpoolFolder(tmp_path / "data/spool", "v1", size=1 << 16)
+    spool = spools.own()
+    assert spool is not None
+    spool.append(numbered(3))
+    assert [(each.ok, each.found) for each in _spools(tmp_path / "data")] == [
+        (True, "3 recognitions of v1 wait for the history, 0 were lost")
+    ]
+    spool.lose(2)
+    [found] = _spools(tmp_path / "data")
+    assert (found.ok, found.found) == (False, "3 recognitions of v1 wait for the history, 2 were lost")
+    spools.end()

@@ -5,6 +5,7 @@ spoken to where a URL is given (`HUIDU_URL`, with `HUIDU_TOKEN`), and on this ma
 socket, as those of before had none.
 """
 
+import errno
 import http.client
 import os
 import socket
@@ -48,6 +49,7 @@ def door(
     url = elsewhere(environment)
     if url is not None:
         return _by_url(url, environment.get("HUIDU_TOKEN"), seconds)
+    refuse_strangers(places)
     path = places.control_socket
     if _is_socket(path):
         return Door(_SocketConnection(places, path, seconds), {}, str(path))
@@ -56,6 +58,12 @@ def door(
     if said.get("socket"):
         raise ClosedError(f"{path} does not exist")
     return _by_port(places, said, seconds)
+
+
+def refuse_strangers(places: Places) -> None:
+    """Raises `PermissionError` for whoever may not look into the data folder: to them all of it would seem gone."""
+    if places.data.exists() and not os.access(places.data, os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(places.data))
 
 
 def _by_url(url: str, token: str | None, seconds: float) -> Door:

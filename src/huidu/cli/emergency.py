@@ -14,16 +14,17 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from huidu.adapters.gateways.folder import SwapFolder, read_json
 from huidu.adapters.gateways.installed import installed_folder
 from huidu.cli.data_folder import data_folder
-from huidu.cli.doors import ClosedError, bearer, door, elsewhere
+from huidu.cli.doors import ClosedError, bearer, door, elsewhere, refuse_strangers
 from huidu.core.errors import HuiduError
 from huidu.core.places import Places
-from huidu.owner import Token
+from huidu.owner import Token, act_as_owner
 
 COMMANDS = ("status", "rollback", "promote", "pause", "resume")
 
@@ -64,7 +65,11 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(format="huidu: %(message)s", level=logging.WARNING, stream=sys.stderr)
     config = _file(Path(asked.config))
     places = Places(data_folder(config, os.environ))
+    with suppress(OSError):
+        act_as_owner(places)
     try:
+        if not elsewhere():
+            refuse_strangers(places)
         _refuse_nowhere(config, places)
         return int({"status": _status, "rollback": _rollback}.get(asked.command, _command)(asked, places))
     except SaidNoError as error:
@@ -463,9 +468,18 @@ def status_text(found: dict[str, Any]) -> str:
         lines.append(f"runs       {name} at {version['address']}: {version['state']}{memory}{reach}")
         if version.get("not_measured"):
             lines.append(f"unseen     {name}: not_measured behind this gateway: {', '.join(version['not_measured'])}")
+    # A last status of an older control knows no spools.
+    lines += [line for name, spool in found.get("spools", {}).items() if (line := _spool_text(name, spool))]
     lines += [f"differs    {text}" for text in found["differences"]]
     lines.append(f"control    {found['control']}")
     return "\n".join(lines)
+
+
+def _spool_text(version: str, spool: dict[str, Any]) -> str:
+    """What waits and what was lost of a version's recognitions; empty where nothing is."""
+    waiting = f"{spool['waiting_rows']} recognitions wait for the history" if spool["waiting_rows"] else ""
+    lost = f"{spool['lost_rows']} were lost, recognised and recorded nowhere" if spool["lost_rows"] else ""
+    return f"records    {version}: {'; '.join(filter(None, (waiting, lost)))}" if waiting or lost else ""
 
 
 def put_back_text(back: dict[str, Any]) -> str:

@@ -141,6 +141,17 @@ def test_a_process_knows_when_its_command_was_given() -> None:
     assert 0.3 <= float(done.stdout) <= time.monotonic() - started + 0.02
 
 
+def test_recognitions_that_wait_or_are_lost_are_told_in_the_status() -> None:
+    found: dict[str, Any] = {
+        "stable": "v1", "candidate": None, "guards": {}, "versions": {}, "differences": [], "control": "answers",
+    }  # fmt: skip
+    spools = {"v1": {"waiting_rows": 0, "lost_rows": 0}, "v2": {"waiting_rows": 12, "lost_rows": 3}}
+    lines = [line for line in status_text(found | {"spools": spools}).splitlines() if line.startswith("records")]
+    assert lines == [
+        "records    v2: 12 recognitions wait for the history; 3 were lost, recognised and recorded nowhere"
+    ]
+
+
 def test_the_end_of_the_last_release_is_told_in_the_status() -> None:
     found: dict[str, Any] = {
         "stable": "v1", "candidate": None, "guards": {}, "versions": {}, "differences": [], "control": "answers",

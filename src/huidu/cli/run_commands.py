@@ -7,26 +7,36 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from huidu.cli import emergency
 from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, app
 from huidu.cli.doors import listening
+from huidu.cli.open_files import raise_open_files
 from huidu.cli.serve import DEFAULT_QUEUE_LIMIT, DEFAULT_WORKERS, close_to_others, listen, serve
 from huidu.control.alone import alone
 from huidu.core import codec
+from huidu.core.alarms import SHARE_ENDS_SECONDS
 from huidu.core.errors import HuiduError, RefusedError, TakenOverError, UnavailableError
 from huidu.core.places import Places, make_sockets
 from huidu.owner import make_token
+from huidu.ports import Gateway
 from huidu.settings import Settings, load
 
 if TYPE_CHECKING:
+    from huidu.adapters.gateways.gateway import FileGateway
+    from huidu.adapters.store.releases import SqlStore
+    from huidu.control.controller import Controller
     from huidu.wire import ConfigFile
+
+_T = TypeVar("_T")
 
 _TICK_SECONDS = 0.5
 _READY_SECONDS = 180.0
@@ -154,6 +164,7 @@ def control(config: ConfigOption = DEFAULT_CONFIG) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = load(config)
     places = Places(settings.data)
+    raise_open_files()
     close_to_others(places)
     with alone(places), ExitStack() as ends:
         make_token(places)
@@ -176,10 +187,8 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
     from huidu.control.loop import Loop
     from huidu.control.queries import status
 
-    gateway, store = wire.make_gateway(settings), wire.make_store(settings.data)
-    # Before anything is read: what another control has not written by now it never will.
-    store.claim()
-    controller = wire.make_controller(settings, gateway, store)
+    gateway = wire.make_gateway(settings)
+    store, controller = _patiently(lambda: _begun(settings, gateway), gateway)
     if gateway.routes() is None:
         gateway.prepare(controller.awake())
     clock, file = wire.SystemClock(), wire.ConfigFile(settings, controller)
@@ -190,7 +199,6 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
         server.should_exit = True
 
     def tick() -> None:
-        store.confirm()
         controller.tick()
         found = status(controller, gateway.routes(), clock.now())
         write_aside(places.status_file, codec.sealed(found), durably=False)
@@ -211,11 +219,46 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
     write_aside(places.control_file, codec.sealed(said))
     _on_hangup(file)
     loop = Loop(tick, _TICK_SECONDS, end)
+    left = wire.replay_left(settings.data)
+    left.start()
     loop.start()
     server.run(sockets=[port, door] if door else [port])
     loop.stop()
+    left.stop()
     if taken_over:
         raise taken_over[0]
+
+
+def _begun(settings: Settings, gateway: "FileGateway") -> "tuple[SqlStore, Controller]":
+    from huidu import wire
+
+    store = wire.make_store(settings.data)
+    try:
+        # Before anything is read: what another control has not written by now it never will.
+        store.claim()
+    except UnavailableError as error:
+        # Nobody else writes either; what is written first claims it.
+        logging.getLogger(__name__).warning("%s; control goes on without for now", error)
+    return store, wire.make_controller(settings, gateway, store)
+
+
+def _patiently(begin: "Callable[[], _T]", gateway: "Gateway") -> "_T":
+    """What is begun, as soon as the store lets it. Until then nobody watches: when that lasts, the share ends."""
+    waiting, began, said = threading.Event(), time.monotonic(), ""
+    while True:
+        try:
+            return begin()
+        except TakenOverError:
+            raise
+        except UnavailableError as error:
+            if str(error) != said:
+                said = str(error)
+                logging.getLogger(__name__).error("control waits for the store: %s", said)
+        routes = gateway.routes()
+        if time.monotonic() - began >= SHARE_ENDS_SECONDS and routes is not None and routes.candidate is not None:
+            logging.getLogger(__name__).error("nobody watches %s: everybody is sent back", routes.candidate)
+            gateway.go_back()
+        waiting.wait(_TICK_SECONDS)
 
 
 def _on_hangup(file: "ConfigFile") -> None:

@@ -5,9 +5,11 @@ import os
 import re
 import socket
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
+from huidu.cli.open_files import raise_open_files
 from huidu.core.errors import HuiduError, InvalidError, UnavailableError
 from huidu.core.places import Places
 from huidu.core.version import Version
@@ -25,6 +27,7 @@ _KEEP_ALIVE_S = 75
 _SHUTDOWN_S = 10
 # Half a minute of audio at 16 kHz: live clients send less than a second at a time.
 _MESSAGE_BYTES = 1 << 20
+_RECEIVE_BYTES = 1 << 18
 # One slow recording must not hold up the others; more threads than cores help nobody.
 DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
 # Seconds of waiting for a small model: enough for the moment in which another process starts beside it.
@@ -81,6 +84,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind)
         # A port stays taken for a minute after its last connection, unless this is set.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Taken over by each connection. Kernels else hold tens of megabytes for one that is not read: minutes of audio,
+        # behind which the pings of a client lie that is being slowed down.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
         listener.bind(address)
         listener.listen(2048)
     except OSError as error:
@@ -94,15 +100,21 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def server_config(app: "FastAPI") -> "uvicorn.Config":
-    """How an instance's application is served."""
+def server_config(app: "FastAPI", max_connections: int = 1000) -> "uvicorn.Config":
+    """How an instance's application is served, at most so many connections at a time."""
     import uvicorn
+
+    from huidu.recognition.connections import BoundedProtocol
+    from huidu.recognition.socket_protocol import PatientProtocol
 
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
+        # What fails as it starts is said, and not served without.
+        lifespan="on",
+        # uvicorn only calls it, as it calls a class.
+        http=cast("Any", partial(BoundedProtocol, max_connections=max_connections)),
+        ws=PatientProtocol,
         ws_max_size=_MESSAGE_BYTES,
         # A client that is silently gone keeps its stream for 40 s; a proxy sees something every 20 s.
         ws_ping_interval=20,
@@ -121,14 +133,18 @@ def _run(version: Version, data: Path, limits: "Limits", listener: socket.socket
     import uvicorn
 
     from huidu import wire
+    from huidu.recognition.crowd import CrowdLimits, connections_for, uploads_for
 
+    open_files = raise_open_files()
+    crowd = CrowdLimits(uploads=uploads_for(open_files))
     failures: list[HuiduError] = []
 
     def stop(error: HuiduError) -> None:
         failures.append(error)
         server.should_exit = True
 
-    server = uvicorn.Server(server_config(wire.instance_app(version, data, limits, on_failure=stop)))
+    app = wire.instance_app(version, data, limits, on_failure=stop, crowd=crowd)
+    server = uvicorn.Server(server_config(app, connections_for(open_files)))
     host, port = listener.getsockname()[:2]
     print(f"version {version.name} on http://{host}:{port}, loading {version.model}", file=sys.stderr, flush=True)
     try:

@@ -66,13 +66,17 @@ START = (
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("serve") / "data"
+
+
+@pytest.fixture(scope="module")
+def server(data: Path) -> Iterator[httpx.Client]:
     """A served kit model."""
     if not KIT_MODEL.is_dir():
         pytest.skip("the demo kit is not built yet")
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
-    data = tmp_path_factory.mktemp("serve") / "data"
     arguments = [sys.executable, "-c", START, str(KIT_MODEL), str(port), str(data)]
     with subprocess.Popen(arguments) as process, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
         try:
@@ -99,7 +103,7 @@ def kit_audio() -> Path:
     return KIT / first.split("\t")[header.split("\t").index("audio")]
 
 
-def test_a_served_model_recognises_what_sherpa_recognises(server: httpx.Client) -> None:
+def test_a_served_model_recognises_what_sherpa_recognises(server: httpx.Client, data: Path) -> None:
     import sherpa_onnx
     import soundfile
 
@@ -113,7 +117,16 @@ def test_a_served_model_recognises_what_sherpa_recognises(server: httpx.Client) 
     with kit_audio().open("rb") as file:
         answer = server.post("/api/v1/transcribe", files={"audio": file}).json()
     assert answer["raw_text"] == stream.result.text != ""
-    assert server.get(f"/api/v1/history/{answer['id']}").json()["raw_text"] == answer["raw_text"]
+    assert server.get(f"/api/v1/history/{answer['id']}").status_code == 401
+    shown = {"authorization": f"Bearer {(data / 'run/token').read_text().strip()}"}
+    row = server.get(f"/api/v1/history/{answer['id']}", headers=shown).json()
+    assert row["raw_text"] == answer["raw_text"]
+
+
+def test_a_served_model_keeps_what_it_writes_to_its_owner(server: httpx.Client, data: Path) -> None:
+    found = {path.name: path.stat().st_mode & 0o777 for path in (data, *data.rglob("*"))}
+    assert {"data": 0o700, "run": 0o700, "token": 0o600, "history.db": 0o600}.items() <= found.items()
+    assert set(found.values()) == {0o700, 0o600}
 
 
 @pytest.mark.parametrize("chunked", [False, True])

@@ -25,6 +25,8 @@ _SAMPLE_BYTES = 2
 _MESSAGE_BYTES = 32_768
 _OPEN_TIMEOUT_S = 10
 _CLOSE_TIMEOUT_S = 2
+# The answer to a ping lies behind the audio that the service has not taken yet: at most a window of it.
+_PING_TIMEOUT_S = 60
 _LONGEST_PAUSE_S = 5.0
 # The service ends an utterance after 25 s at most.
 _SHORTEST_WINDOW_S = 30
@@ -309,6 +311,7 @@ class Stream:
                 additional_headers=headers,
                 compression=None,
                 open_timeout=_OPEN_TIMEOUT_S,
+                ping_timeout=_PING_TIMEOUT_S,
                 close_timeout=_CLOSE_TIMEOUT_S,
             ) as socket:
                 if socket.response is not None:

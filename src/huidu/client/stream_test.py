@@ -27,8 +27,9 @@ from huidu.cli.serve import listen
 from huidu.client import Final, Partial, Stream, StreamError
 from huidu.core.version import Version
 from huidu.ports import Audio
+from huidu.recognition.app_test import until
 from huidu.recognition.stream import PATH, StreamLimits
-from huidu.recognition.stream_test import RATE_HZ, SILENCE, SPEECH, SPOKEN, Served, serving, until, uvicorn_running
+from huidu.recognition.stream_test import RATE_HZ, SILENCE, SPEECH, SPOKEN, Served, serving, uvicorn_running
 from huidu.recognition.transcribe import Limits
 from huidu.recognition.utterances_test import noise
 
@@ -259,7 +260,7 @@ def test_whatever_happens_to_connections_nothing_is_lost_or_doubled(
 
 
 def test_a_service_that_is_overloaded_is_asked_again(second: Served) -> None:
-    with serving(StreamLimits(queue_seconds=6)) as small:
+    with serving(StreamLimits(queue_seconds=6, stall_seconds=0.2)) as small:
         expected = heard(second, SPOKEN)
         with switch(small.port) as middle, Stream(middle.url, **FAST) as stream:
             small.engine.gate.clear()

@@ -2,6 +2,9 @@
 
 Ticks come from one thread, commands from others; a lock makes each step whole. Gathering happens outside the
 lock, so that a command never waits for a slow log or a slow instance.
+
+A step towards the stable version is applied first and recorded when the store allows; every other one is recorded
+first and applied after, and refused while the store refuses.
 """
 
 import logging
@@ -12,17 +15,30 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from huidu.control.admission import admit
+from huidu.control.admission import Need, admit
+from huidu.control.beginning import caught_up, from_routes
 from huidu.control.decide import Gathered, View, decide, entered, remembered
 from huidu.control.gather import REPORTS_AT_ONCE, Gatherer
 from huidu.control.golden import GoldenRun
+from huidu.control.memory import Lives, Peak
 from huidu.control.parts import Config, Parts
+from huidu.control.recorder import Recorder
 from huidu.core.alarms import Alarm, AlarmKind
 from huidu.core.audience import CLOCK_BACK_SECONDS
-from huidu.core.errors import HuiduError, InvalidError, RefusedError, UnavailableError, unknown_name
+from huidu.core.errors import (
+    HuiduError,
+    InvalidError,
+    LostError,
+    RefusedError,
+    TakenOverError,
+    UnavailableError,
+    unknown_name,
+)
 from huidu.core.plan import Golden
 from huidu.core.record import Happening, Outcome, Record
 from huidu.core.release import (
+    Direction,
+    Effect,
     Event,
     Fleet,
     Phase,
@@ -35,7 +51,9 @@ from huidu.core.release import (
     advance,
     as_seen,
     begin,
+    direction,
     effects,
+    ended,
     placed,
     promotion,
     put_back,
@@ -43,15 +61,14 @@ from huidu.core.release import (
     settled,
     standing,
 )
-from huidu.core.routes import Routes, upstream_of
+from huidu.core.routes import Routes, leads_back, upstream_of
+from huidu.core.spool import Head, by_version
 from huidu.core.version import Version
 from huidu.core.window import intervals_around
-from huidu.ports import FenceError, Instance, Process, Reach
+from huidu.ports import FenceError, Instance, Process, Reach, Store
 
 _LOG = logging.getLogger(__name__)
 _APPLIED_SECONDS = 2.0
-# Without a declaration or a measurement: what a small engine with its runtime was seen to take.
-_UNKNOWN_PEAK_BYTES = 500 * 10**6
 _BRING_UP_TRIES = 600
 _ALIVE = ("running", "starting", "backoff")
 _BRING_UP_PAUSE_SECONDS = 0.1
@@ -95,16 +112,48 @@ class Controller:
         self._parts, self.config = parts, config
         self._lock = threading.RLock()
         self._live = _Live()
+        self._lives = Lives(_kept_lives(parts.store))
         self._gatherer = Gatherer(parts)
         parts.instance.trust(config.authorities)
-        stored = parts.store.load()
-        if stored is None:
-            self.view = self._recorded = View(self._with_address(Fleet(config.stable), config.stable))
-            parts.store.record(self.view.fleet, Record())
+        self.recorder = Recorder(parts.store, parts.clock)
+        self.view = self._kept = View(Fleet(config.stable))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Takes up what is stored, corrected by what is in force. Raises `UnavailableError` where neither is known."""
+        gateway, now = self._parts.gateway, self._parts.clock.now()
+        try:
+            stored = self._parts.store.load()
+            rows = self._parts.store.each_evidence(stored.fleet.release.id) if stored and stored.fleet.release else ()
+            self.view = self._kept = remembered(stored.fleet, stored.watch, rows) if stored else self.view
+        except LostError:
+            if (loss := self._parts.store.loss()) is None:
+                raise
+            self.view = self._kept = self._unstored(loss.words)
+            self.view = self._kept = self.recorder.begin_again(loss, self.view, {})
             return
-        rows = parts.store.each_evidence(stored.fleet.release.id) if stored.fleet.release else ()
-        self.view = self._recorded = remembered(stored.fleet, stored.watch, rows)
-        self._live.checkpoint = stored.checkpoint
+        if stored is None:
+            self.view = self._kept = self._unstored(self._parts.store.lost)
+            return
+        self.recorder.remember(stored.fleet.release, stored.checkpoint)
+        self._live.checkpoint, self._live.texts = stored.checkpoint, set()
+        routes = gateway.routes()
+        if routes is not None and gateway.fence() <= self.view.fleet.fence:
+            found = caught_up(self.view, routes, now)
+            if found is not None:
+                self._keep(*found)
+
+    def _unstored(self, lost: str) -> View:
+        """The view where nothing is stored: as the routes in force say, never as the file where there are such."""
+        routes = self._parts.gateway.routes()
+        if routes is None:
+            view, record = View(self._with_address(Fleet(self.config.stable), self.config.stable)), Record()
+        else:
+            fence, config = self._parts.gateway.fence(), self.config
+            view, record = from_routes(routes, fence, config.plan, config.rules, lost, self._parts.clock.now())
+            _LOG.warning("the store knows nothing of what is in force; the stable version is %s", routes.stable)
+        self.recorder.keep(view.fleet, record)
+        return view
 
     @property
     def processes(self) -> Mapping[str, Process]:
@@ -115,6 +164,11 @@ class Controller:
     def reached(self) -> Mapping[str, Reach]:
         """Whether anybody serves at the URLs of foreign versions, as it was found last."""
         return self._gatherer.reached
+
+    @property
+    def spooled(self) -> Mapping[str, Head]:
+        """What of each version's recognitions waits for the history now, and what was lost."""
+        return by_version(self._parts.spooled())
 
     @property
     def golden_done(self) -> tuple[int, int] | None:
@@ -130,13 +184,20 @@ class Controller:
         key = (fleet.last_release, fleet.stable)
         if fleet.release is not None or fleet.last_release == 0:
             return None
+        unrecorded = self.recorder.outcome
+        if unrecorded is not None and unrecorded[0].id == fleet.last_release:
+            release, outcome = unrecorded
+            shown = {"id": release.id, "version": release.candidate, "outcome": outcome.outcome}
+            return shown | {"reason": outcome.reason, "ended_at": release.entered_at, "put_back": []}
         if self._live.ended is None or self._live.ended[0] != key:
-            shown = ("id", "version", "outcome", "reason", "ended_at", "put_back")
+            names = ("id", "version", "outcome", "reason", "ended_at", "put_back")
             try:
                 row = self._parts.store.release(fleet.last_release)
             except HuiduError as error:
-                return dict.fromkeys(shown) | {"id": fleet.last_release, "reason": str(error)}
-            self._live.ended = (key, {name: row[name] for name in shown})
+                return dict.fromkeys(names) | {"id": fleet.last_release, "reason": str(error)}
+            if self.recorder.refusal is not None:
+                return {name: row[name] for name in names}
+            self._live.ended = (key, {name: row[name] for name in names})
         return self._live.ended[1]
 
     def awake(self) -> Routes:
@@ -150,7 +211,7 @@ class Controller:
             for version in sorted(standing(fleet).running):
                 fleet = self._with_address(fleet, version, fresh=True)
             watch = replace(self.view.watch, pids={})
-            self._commit(replace(self.view, fleet=fleet, watch=watch), Record(release, watch))
+            self._insist(replace(self.view, fleet=fleet, watch=watch), Record(release, watch))
             begun = self._routes(standing(fleet), 1, 0.0)
             return replace(begun, expires_at=0.0 if release else None, issued_at=None)
 
@@ -169,6 +230,14 @@ class Controller:
         seconds = self._parts.clock.monotonic() - self._live.failing_since
         return (Alarm(AlarmKind.SOURCE_UNREADABLE, f"control cannot watch: {self._live.failing}", seconds=seconds),)
 
+    @property
+    def unrecorded(self) -> dict[str, Any] | None:
+        """What the store has refused, for how long, and how much waits; None where it takes what it is given."""
+        refusal = self.recorder.refusal
+        if refusal is None:
+            return None
+        return {"seconds": round(refusal[0], 1), "reason": refusal[1], "rows": self.recorder.waiting}
+
     def tick(self) -> None:
         """Gathers, decides, records and applies once. What it fails with stands as an alarm until one succeeds."""
         live = self._live
@@ -182,28 +251,82 @@ class Controller:
         live.failing = ""
 
     def _tick(self) -> None:
-        live, seen = self._live, self.view
-        found = self._gatherer.gather(seen, self.config, live.checkpoint, live.texts, live.golden)
+        live, seen, recorder = self._live, self.view, self.recorder
+        recorder.confirm()
+        self._mend()
+        # What cannot be kept any more stays in the log.
+        reads = not recorder.full
+        found = self._gatherer.gather(seen, self.config, live.checkpoint, live.texts, live.golden, reads)
+        trouble: UnavailableError | None = None
         with self._lock:
             if _running(seen) != _running(self.view):
                 found = found.without_release()
-            view, record = decide(self.view, found)
-            if _worth_recording(self._recorded, view, record, live.checkpoint):
-                self._parts.store.record(view.fleet, record)
-                self._recorded = view
-            self.view = view
+            unrecorded = self._step(found)
             live.checkpoint = found.checkpoint
             live.texts.update(row.id for row in found.corrections)
             self._run_golden()
-            self._apply()
+            try:
+                self._apply()
+            except UnavailableError as error:
+                # A disk that refuses must not keep anything else from happening.
+                trouble = error
+            if unrecorded is not None:
+                recorder.keep(self.view.fleet, unrecorded)
         self._note_memory(found)
         self.drain()
-        # Last: a disk that refuses must not keep anything else from happening.
         self._parts.gateway.refresh()
         self._parts.log.rotate_if_due(found.now)
-        if found.checkpoint is not None:
-            self._parts.log.forget(found.checkpoint, found.now)
+        if recorder.checkpoint is not None:
+            self._parts.log.forget(recorder.checkpoint, found.now)
         self._forget_reports(found)
+        if trouble is not None:
+            raise trouble
+
+    def _step(self, found: Gathered) -> Record | None:
+        """Takes the step that is due; what of it is to be recorded once it is applied.
+
+        A step forward is recorded here, or not taken.
+        """
+        before, alarms = self.view, self.recorder.alarms()
+        view, record = decide(before, replace(found, alarms=found.alarms + alarms))
+        if direction(before.fleet, view.fleet) is Direction.FORWARD:
+            try:
+                self._insist(view, record)
+            except TakenOverError:
+                raise
+            except UnavailableError:
+                alarms = self.recorder.alarms(at_once=True)
+                view, record = decide(before, replace(found, alarms=found.alarms + alarms))
+            else:
+                return None
+        worth = _worth_recording(self._kept, view, record, self._live.checkpoint)
+        self.view = view
+        # Whether the store takes anything again is found out by giving it something.
+        if not worth and self.recorder.refusal is None:
+            return None
+        self._kept = view
+        return record
+
+    def _mend(self) -> None:
+        """Begins a new store where the old one is gone or damaged, or goes on with an earlier copy of it."""
+        loss = self.recorder.loss()
+        if loss is None:
+            return
+        with self._lock:
+            try:
+                if loss.left == "copy":
+                    self._parts.store.claim()
+                    self.recorder.drop()
+                    self._begin()
+                else:
+                    self.view = self._kept = self.recorder.begin_again(loss, self.view, self._live.peaks)
+                    self._live.checkpoint = self.recorder.checkpoint
+                # Rows have other ids now.
+                self._live.texts, self._live.ended = set(), None
+            except TakenOverError:
+                raise
+            except UnavailableError as error:
+                _LOG.warning("no new store can be made now: %s", error)
 
     def _forget_reports(self, found: Gathered) -> None:
         """Reports on sockets are read once; those of a day ago are nobody's business any more.
@@ -212,7 +335,8 @@ class Controller:
         """
         jumped = any(alarm.kind is AlarmKind.CLOCK_JUMPED for alarm in found.alarms)
         all_read = 0 < len(found.reports) < REPORTS_AT_ONCE and not jumped
-        if all_read and found.now - self._live.forgot_at > _FORGET_SECONDS:
+        recorded = self.recorder.refusal is None
+        if all_read and recorded and found.now - self._live.forgot_at > _FORGET_SECONDS:
             self._live.forgot_at = found.now
             self._parts.sockets.forget(found.now - _KEEP_REPORTS_SECONDS)
 
@@ -249,7 +373,15 @@ class Controller:
         }
         if grown:
             self._live.peaks.update(grown)
-            self._parts.store.raise_peak_memory(grown, found.now)
+            with self._lock:
+                self.recorder.note_peaks(grown)
+        if self._lives.note({name: process.rss_bytes for name, process in found.processes.items()}, found.now):
+            try:
+                self._parts.store.keep_memory(self._lives.to_json())
+            except TakenOverError:
+                raise
+            except UnavailableError:
+                pass  # the next minute stores this one, too
 
     # ------------------------------------------------------------------ applying
 
@@ -257,21 +389,35 @@ class Controller:
         """Brings processes and traffic to where the state says; what fails now, the next tick does."""
         wanted = self._wanted()
         routes = self._parts.gateway.routes()
-        swapped = False
-        for effect in effects(self._actual(routes, wanted), wanted):
-            match effect:
-                case Start(version):
-                    self._parts.runtime.start(self._version(version), self.view.fleet.address(version))
-                case Route():
-                    self._swap(wanted, routes)
-                    swapped = True
-                case Stop(version):
-                    # Requests that it still answers are let finish, up to a limit.
-                    if self._parts.gateway.in_flight(version) == 0 or self._overdue(version):
-                        self._parts.runtime.stop(version)
-                        self._live.left.pop(version, None)
+        steps = effects(self._actual(routes, wanted), wanted)
+        trouble: list[UnavailableError] = []
+        # Traffic waits for a version to be started, and never for what has become of processes on its way back.
+        if routes is not None and leads_back(routes, self._routes(wanted, routes.generation, 0.0)):
+            steps.sort(key=lambda effect: not isinstance(effect, Route))
+        for effect in steps:
+            try:
+                self._carry_out(effect, wanted, routes)
+            except UnavailableError as error:
+                if isinstance(effect, Route):
+                    raise
+                trouble.append(error)
+        swapped = any(isinstance(effect, Route) for effect in steps)
         if routes is not None and not swapped and self._stale(routes, wanted):
             self._swap(wanted, routes)
+        if trouble:
+            raise trouble[0]
+
+    def _carry_out(self, effect: Effect, wanted: Standing, routes: Routes | None) -> None:
+        match effect:
+            case Start(version):
+                self._parts.runtime.start(self._version(version), self.view.fleet.address(version))
+            case Route():
+                self._swap(wanted, routes)
+            case Stop(version):
+                # Requests that it still answers are let finish, up to a limit.
+                if self._parts.gateway.in_flight(version) == 0 or self._overdue(version):
+                    self._parts.runtime.stop(version)
+                    self._live.left.pop(version, None)
 
     def _wanted(self) -> Standing:
         wanted = standing(self.view.fleet)
@@ -324,9 +470,27 @@ class Controller:
             self._parts.gateway.swap(fresh, self.view.fleet.fence)
         except FenceError:
             self._adopt_fence()
+        except UnavailableError:
+            if current is None or not leads_back(current, fresh) or not self._fall_back(current):
+                raise
         else:
             self._note_left(current, fresh)
         self._live.swapped_at = self._parts.clock.monotonic()
+
+    def _fall_back(self, current: Routes) -> bool:
+        """Puts the roll back in force that is laid out, where nothing can be written; whether there was one.
+
+        It takes users along who chose the candidate. This control adopts the fence that it raises by this; one that
+        comes after it does, too, and ends the release.
+        """
+        back = self._parts.gateway.go_back()
+        if back is None:
+            return False
+        fence = self._parts.gateway.fence()
+        _LOG.warning("no routes can be written: the roll back that was laid out is in force, fence %d", fence)
+        self.view = replace(self.view, fleet=replace(self.view.fleet, fence=fence))
+        self._note_left(current, back)
+        return True
 
     def _note_left(self, before: Routes | None, after: Routes) -> None:
         """Remembers versions that no new request goes to, so that what they have open comes to an end."""
@@ -370,8 +534,7 @@ class Controller:
         """Somebody rolled back while this process slept: what they did stands."""
         gateway, now = self._parts.gateway, self._parts.clock.now()
         view, record = decide(self.view, Gathered(now, fence=gateway.fence(), routes=gateway.routes()))
-        self._parts.store.record(view.fleet, replace(record, checkpoint=None))
-        self.view = self._recorded = view
+        self._keep(view, replace(record, checkpoint=None))
         # What this process wrote over it before it noticed is written over in turn.
         self._apply()
 
@@ -396,6 +559,7 @@ class Controller:
             audience=self.config.audience,
             open=intervals_around(self.config.audience.windows, now),
             move_streams=self.config.move_streams,
+            ended=ended(fleet),
         )
 
     # ------------------------------------------------------------------ commands
@@ -418,7 +582,7 @@ class Controller:
                 routes.generation if routes else 0,
             )
             happening = Happening(release.id, now, "started", {"by": by, "reason": reason, "version": version})
-            self._commit(View(settled(fleet, release)), Record(release, by=by, happenings=(happening,)))
+            self._insist(View(settled(fleet, release)), Record(release, by=by, happenings=(happening,)))
             # Another set: a tick may be going through the old one now.
             self._live.texts = set()
             self._apply()
@@ -455,20 +619,23 @@ class Controller:
         def used(name: str | None) -> int:
             return processes[name].rss_bytes if name in processes else 0
 
-        stable_peak = self._peak(fleet.stable) if fleet.stable in processes else 0
         admit(
-            candidate.name,
-            max(0, self._peak(candidate.name) - used(candidate.name)),
-            max(0, stable_peak - used(fleet.stable)),
+            Need(candidate.name, self._peak(candidate.name), used(candidate.name)),
+            Need(fleet.stable, self._peak(fleet.stable), used(fleet.stable)) if fleet.stable in processes else None,
             self.config.reserve_bytes,
             # The former stable version ends when this release begins.
             self._parts.runtime.free_memory_bytes() + (used(fleet.previous) if fleet.previous != candidate.name else 0),
         )
 
-    def _peak(self, version: str) -> int:
-        declared = self._version(version).memory_bytes
-        measured = self._parts.store.peak_memory_bytes(version)
-        return declared or measured or _UNKNOWN_PEAK_BYTES
+    def _peak(self, version: str) -> Peak:
+        """What admission counts with for a version that Huidu runs."""
+        try:
+            measured = self._parts.store.peak_memory_bytes(version)
+        except UnavailableError as error:
+            # A start is refused for this when it is to be recorded; the way back is not.
+            _LOG.warning("what %s took before cannot be read: %s", version, error)
+            measured = self._live.peaks.get(version)
+        return self._lives.peak(version, self._version(version).memory_bytes, measured)
 
     # Each of these raises `RefusedError` where the release is not, or no longer, where its sender saw it.
 
@@ -505,7 +672,7 @@ class Controller:
             view = replace(self.view, fleet=settled(self.view.fleet, moved)) if stays else entered(self.view, moved)
             payload = {"by": by, "reason": reason, "from": release.stage_name}
             happenings = tuple(Happening(release.id, now, step.value, payload) for step in steps)
-            self._commit(view, Record(moved, view.watch, outcome, happenings=happenings))
+            self._insist(view, Record(moved, view.watch, outcome, happenings=happenings))
             self._apply()
             return moved
 
@@ -521,12 +688,11 @@ class Controller:
             with self._lock:
                 fleet = self.view.fleet
                 left = fleet.release.candidate if fleet.release else fleet.stable
+                self._live.coming = frozenset()
                 if fleet.release is not None:
                     self._end(fleet.release, by, reason, to, received_at)
                 else:
                     self._go_back(fleet, by, reason, to, received_at)
-                self._live.coming = frozenset()
-                self._apply()
                 routes = self._parts.gateway.routes()
         finally:
             self._live.coming = frozenset()
@@ -548,7 +714,7 @@ class Controller:
         payload = {"by": by, "reason": reason, "received_at": received_at, "from": release.candidate}
         happening = Happening(release.id, now, Event.ROLLBACK_ASKED.value, payload | {"to": release.stable})
         record = Record(replace(moved, entered_at=now), self.view.watch, outcome, happenings=(happening,))
-        self._commit(replace(self.view, fleet=settled(self.view.fleet, moved)), record)
+        self._retreat(replace(self.view, fleet=settled(self.view.fleet, moved)), record)
 
     def _go_back(self, fleet: Fleet, by: str, reason: str, to: str | None, received_at: float) -> None:
         target = to or fleet.previous
@@ -563,7 +729,7 @@ class Controller:
         now = self._parts.clock.now()
         payload = {"by": by, "reason": reason, "received_at": received_at, "from": fleet.stable, "to": target}
         happening = Happening(fleet.last_release, now, "put_back", payload)
-        self._commit(View(put_back(fleet, target)), Record(happenings=(happening,)))
+        self._retreat(View(put_back(fleet, target)), Record(happenings=(happening,)))
 
     def _bring_up(self, version: str) -> None:
         """Starts a version that has no process of its own, and waits until it can take everybody.
@@ -579,7 +745,8 @@ class Controller:
             self._refuse_memory(fleet, wanted)
             # Its old port may have gone to another version since.
             fleet = self._with_address(fleet, version)
-            self._commit(replace(self.view, fleet=fleet), Record())
+            # Where it answers is the way back's business, and recorded when that is.
+            self._keep(replace(self.view, fleet=fleet), Record())
             self._parts.runtime.start(wanted, fleet.address(version))
             self._live.coming = frozenset({version})
         if not _ready_in_time(self._parts.instance, fleet.address(version)):
@@ -600,9 +767,39 @@ class Controller:
             self.config = replace(config, hang_after_seconds=self.config.hang_after_seconds)
             self._apply()
 
-    def _commit(self, view: View, record: Record) -> None:
-        self._parts.store.record(view.fleet, record)
-        self.view = self._recorded = view
+    def _insist(self, view: View, record: Record) -> None:
+        """Records a step before it is applied. Raises `UnavailableError`: then nothing has happened."""
+        self.recorder.insist(view.fleet, record)
+        self.view = self._kept = view
+
+    def _keep(self, view: View, record: Record) -> None:
+        """Takes a step that is recorded when the store allows."""
+        self.view = self._kept = view
+        self.recorder.keep(view.fleet, record)
+
+    def _retreat(self, view: View, record: Record) -> None:
+        """A step towards the stable version: in force first, recorded when the store allows.
+
+        Raises `UnavailableError` where it cannot be put in force now: it stands all the same, and each tick tries.
+        """
+        # Whoever was taken over changes nothing any more.
+        self.recorder.confirm()
+        self.view = self._kept = view
+        try:
+            self._apply()
+        except UnavailableError as error:
+            if not self._in_force():
+                raise
+            _LOG.warning("%s; everybody is back all the same", error)
+        finally:
+            self.recorder.keep(self.view.fleet, record)
+
+    def _in_force(self) -> bool:
+        """Whether traffic goes where the state says."""
+        routes, wanted = self._parts.gateway.routes(), standing(self.view.fleet)
+        return routes is not None and not any(
+            isinstance(effect, Route) for effect in effects(self._actual(routes, wanted), wanted)
+        )
 
     def _version(self, name: str) -> Version:
         if name not in self.config.versions:
@@ -627,6 +824,15 @@ class Controller:
             return fleet
         host, first = self.config.first_address
         return placed(fleet, version, self._parts.runtime.free_address(host, first, taken))
+
+
+def _kept_lives(store: Store) -> Any:
+    """What was kept of the memory that versions took; None where the store cannot say it now."""
+    try:
+        return store.memory()
+    except UnavailableError as error:
+        _LOG.warning("what versions took before cannot be read: %s", error)
+        return None
 
 
 def _ready_in_time(instance: Instance, address: str) -> bool:

@@ -23,6 +23,7 @@ from huidu.core.release import Event, Fleet, Phase, Release, advance, aged, prom
 from huidu.core.routes import Routes
 from huidu.core.safety import Probe, included_run, probed
 from huidu.core.sockets import SocketReport
+from huidu.core.units import keyed
 from huidu.core.verdict import State, Verdict, carried, cause, certified, crashes, judge, judge_golden
 from huidu.core.wording import alarm_words, words
 from huidu.ports import Process, Recognition
@@ -249,7 +250,7 @@ def _text_rows(release: Release, found: Gathered) -> list[Row]:
         text_row(
             release.stage_name,
             row.version,
-            row.unit,
+            keyed(row.unit_key_id, row.unit),
             row.audio_sha256,
             row.corrected_text,
             row.raw_text,

@@ -72,14 +72,18 @@ class Gatherer:
         checkpoint: dict[str, Any] | None,
         texts: Collection[int],
         golden: GoldenRun | None,
+        reads: bool = True,
     ) -> Gathered:
-        """What is new since `checkpoint`. `texts` are the corrections that are known already."""
+        """What is new since `checkpoint`. `texts` are the corrections that are known already.
+
+        Without `reads` evidence is left where it is: in the log and the store.
+        """
         parts, fleet, release = self._parts, view.fleet, view.fleet.release
         now, at = parts.clock.now(), parts.clock.monotonic()
         alarms: list[Alarm] = []
         step_seconds = self._step(now, at)
-        lines = self._lines(checkpoint, at, alarms)
-        corrections = self._corrections(release, texts, alarms)
+        lines = self._lines(checkpoint, at, alarms) if reads else self._no_lines(checkpoint, at, alarms)
+        corrections = self._corrections(release, texts, alarms) if reads else ()
         self.processes = _asked(parts.runtime.processes, self.processes, alarms)
         processes = self.processes or {}
         self._reached.look([config.versions[name] for name in standing(fleet).running if name in config.versions])
@@ -140,6 +144,12 @@ class Gatherer:
             after = {**after, "reports": last_report}
         self._watch_flow(at, (after or {}).get("lines", 0), trouble, alarms)
         return Lines(observations, reports, after, f"{before.get('read', 0)}.{before.get('reports', 0)}")
+
+    def _no_lines(self, checkpoint: dict[str, Any] | None, at: float, alarms: list[Alarm]) -> Lines:
+        """Nothing, which is said: nobody watches users meanwhile."""
+        before = checkpoint or {}
+        self._watch_flow(at, before.get("lines", 0), "no more evidence can be kept until it can be recorded", alarms)
+        return Lines((), (), checkpoint, f"{before.get('read', 0)}.{before.get('reports', 0)}")
 
     def _reports(self, before: dict[str, Any], alarms: list[Alarm]) -> tuple[tuple[SocketReport, ...], int | None]:
         """New reports and the number of the last one; None while that is not known.

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 from fakes import Clock, FakeInstance
 
-from huidu.control.admission import admit
+from huidu.control.admission import Need, admit
 from huidu.control.golden import GoldenRun
+from huidu.control.memory import Peak
 from huidu.core.errors import RefusedError, UnavailableError
 from huidu.core.evidence import Row
 from huidu.core.testset import Utterance
@@ -75,6 +76,18 @@ def test_a_run_that_breaks_off_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_versions_are_admitted_only_when_both_and_the_reserve_fit() -> None:
-    admit("v2", 400, 100, 500, 1000)
-    with pytest.raises(RefusedError, match=r"v2 is not admitted.*accepted"):
-        admit("v2", 400, 100, 501, 1000)
+    candidate = Need("v2", Peak(4 * 10**8, "declared"), 0)
+    stable = Need("v1", Peak(3 * 10**8, "p95 of the last 24 h that it ran"), 2 * 10**8)
+    admit(candidate, stable, 5 * 10**8, 10**9)
+    with pytest.raises(RefusedError) as refused:
+        admit(candidate, stable, 501 * 10**6, 10**9)
+    assert str(refused.value) == (
+        "v2 is not admitted: it needs 0.40 GB (declared), the stable version may grow by 0.10 GB to 0.30 GB (p95 of "
+        "the last 24 h that it ran), reserve 0.50 GB, free 1.00 GB; accepted: free memory, a lower admission.reserve, "
+        "versions.v2.memory or versions.v1.memory where you know better, a smaller model, or a version on another "
+        "host (url)"
+    )
+    with pytest.raises(RefusedError, match=r"may grow by 0.00 GB, reserve.*accepted: .* versions.v2.memory where"):
+        admit(candidate, None, 601 * 10**6, 10**9)
+    # What runs already has taken its memory.
+    admit(Need("v2", Peak(4 * 10**8, "declared"), 5 * 10**8), None, 10**9, 10**9)

@@ -1,11 +1,12 @@
 """What control works with: its configuration, and the adapters behind its ports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from huidu.core.audience import Audience
 from huidu.core.plan import Plan, Rules
+from huidu.core.spool import Head
 from huidu.core.testset import TestSet
 from huidu.core.version import Version
 from huidu.ports import Clock, Gateway, GatewayLog, History, Instance, Runtime, Sockets, Store
@@ -46,7 +47,7 @@ class Parts:
 
     `check` raises `InvalidError` for a version that cannot run, `read_set` for a test set that is no good. `clip` is
     a short recording of speech for probes where there is no golden set; None where there is none. `salt` draws a
-    random salt for a release.
+    random salt for a release. `spooled` tells what waits for the history in each spool of the data folder.
     """
 
     store: Store
@@ -61,3 +62,4 @@ class Parts:
     read_set: Callable[[Path], TestSet]
     clip: Callable[[], Path | None]
     salt: Callable[[], str]
+    spooled: Callable[[], Sequence[Head]] = tuple

@@ -11,6 +11,8 @@ from huidu.core.plan import Golden, Share, Stage
 from huidu.core.record import Watch
 from huidu.core.release import Release, accepted, standing
 from huidu.core.routes import Routes
+from huidu.core.spool import Head
+from huidu.core.units import distinct
 from huidu.core.verdict import State, Verdict
 from huidu.core.wording import alarm_words, missing_words, one_peer_words, words
 
@@ -37,7 +39,9 @@ def status(controller: Controller, routes: Routes | None, now: float) -> dict[st
         "generation": routes.generation if routes else None,
         "expires_at": routes.expires_at if routes else None,
         "versions": _versions(controller),
+        "spools": {version: _spool(head) for version, head in controller.spooled.items()},
         "differences": _differences(config.stable, fleet.stable),
+        "unrecorded": controller.unrecorded,
     }
     return found
 
@@ -80,10 +84,10 @@ def _compared(sums: VersionSums) -> dict[str, int]:
     return {
         "requests": sums.requests,
         "failed": sums.bad,
-        "users": len(sums.units),
+        "users": sums.users,
         "texts": len(sums.texts),
         "sockets": sums.sockets,
-        "peers": len(sums.peers),
+        "peers": distinct(sums.peers),
     }
 
 
@@ -150,6 +154,15 @@ def _versions(controller: Controller) -> dict[str, Any]:
             "not_measured": _unseen(controller, name),
         }
     return found
+
+
+def _spool(head: Head) -> dict[str, Any]:
+    return {
+        "waiting_rows": head.waiting_rows,
+        "waiting_bytes": head.waiting_bytes,
+        "lost_rows": head.lost_rows,
+        "lost_at": head.lost_at,
+    }
 
 
 def _unseen(controller: Controller, version: str) -> list[str]:

@@ -16,6 +16,7 @@ from huidu.core.plan import Golden, Plan, Rules, Share
 from huidu.core.record import Watch
 from huidu.core.release import Event, Fleet, advance, begin, placed, settled
 from huidu.core.safety import ProbeState
+from huidu.core.spool import Head
 from huidu.core.verdict import Code, Verdict
 from huidu.ports import Process, Reach
 
@@ -25,6 +26,8 @@ NUMBERS = {"candidate_units": 12, "stable_units": 468, "share": 0.2, "p_value": 
 def said(view: View, sees_messages: bool = True, **changes: Any) -> dict[str, Any]:
     config = SimpleNamespace(stable="v1", managed=frozenset({"v1"}), sees_messages=sees_messages)
     known: dict[str, Any] = {"processes": {}, "reached": {}, "golden_done": None, "last_release": None, "unwatched": ()}
+    known["spooled"] = {}
+    known["unrecorded"] = None
     controller = SimpleNamespace(view=view, config=config, **(known | changes))
     found = status(cast("Controller", controller), None, 5.0)
     assert json.loads(json.dumps(found)) == found
@@ -189,3 +192,8 @@ def test_what_nobody_sees_of_a_versions_sockets_is_named() -> None:
     for sees, meant in ((True, {"v1": [], "v2": []}), (False, {"v1": broken, "v2": broken + sockets})):
         versions = said(in_share(), sees_messages=sees)["versions"]
         assert {name: version["not_measured"] for name, version in versions.items()} == meant
+
+
+def test_what_waits_for_the_history_and_what_was_lost_is_told_by_version() -> None:
+    found = said(in_share(), spooled={"v2": Head("v2", 1, 12, 9000, 3, 4.5)})["spools"]
+    assert found == {"v2": {"waiting_rows": 12, "waiting_bytes": 9000, "lost_rows": 3, "lost_at": 4.5}}

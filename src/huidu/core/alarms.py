@@ -16,6 +16,7 @@ class AlarmKind(StrEnum):
     UNREACHABLE = "unreachable"
     CLOCK_JUMPED = "clock_jumped"
     SOURCE_UNREADABLE = "source_unreadable"
+    STORE_UNWRITABLE = "store_unwritable"
 
 
 # After so long without evidence the share's users go back to the stable version.

@@ -9,8 +9,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from huidu.core.address import Network, packed_address
-from huidu.core.bucket import bucket, new_uid, peer_of, unit_of
+from huidu.core.bucket import bucket
 from huidu.core.jwt import Jwt, usable_claims
+from huidu.core.units import new_uid, peer_of, unit_of
 from huidu.core.window import Window
 
 if TYPE_CHECKING:
@@ -181,7 +182,8 @@ def decide(request: Request, routes: "Routes", secret: str, now: float, request_
     rule = _rule(request, routes, now, drawn)
     to_candidate = rule in (Rule.INCLUDED, Rule.SHARE) and routes.candidate is not None
     version = routes.candidate if to_candidate and routes.candidate else routes.stable
-    return Decision(version, rule, unit_of(secret, user), kind, drawn, _peer(request.address, secret))
+    unit = unit_of(secret, COOKIE if kind == NEW else kind, user)
+    return Decision(version, rule, unit, kind, drawn, _peer(request.address, secret))
 
 
 def _user(request: Request, key: tuple[str, ...], secret: str, request_id: str) -> tuple[str, str]:

@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huidu.core.audience import Audience, CookieRule, HeaderRule, Matcher, Request, Rule, decide
-from huidu.core.bucket import new_uid
 from huidu.core.routes import Routes, Upstream, from_json, rolled_back, to_json
+from huidu.core.units import new_uid
 
 _names = st.sampled_from(["huidu_uid", "tester", "optout", "other"])
 _values = st.text(alphabet="abc123", max_size=3)

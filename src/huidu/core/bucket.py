@@ -1,4 +1,4 @@
-"""The hashes that decide who gets what: the same in Python and in every gateway.
+"""The hash that decides who gets what: the same in Python and in every gateway.
 
 MurmurHash2 (Austin Appleby), 32 bit, seed 0, little endian: what nginx `split_clients` uses.
 """
@@ -30,26 +30,3 @@ def bucket(salt: str, user: str) -> int:
     """
     h = murmur2(f"{salt}:{user}".encode(errors="surrogateescape"))
     return min(BUCKETS - 1, ((h + 1) * BUCKETS - 1) // _MASK)
-
-
-def new_uid(secret: str, request_id: str) -> str:
-    """The id (32 hex digits) that a user without one is given at a first contact.
-
-    Made of the request's id, which is logged, and not to be guessed from it.
-    """
-    return unit_of(secret, f"new:1:{request_id}") + unit_of(secret, f"new:2:{request_id}")
-
-
-def peer_of(secret: str, packed: bytes) -> str:
-    """The keyed hash (16 hex digits) under which a client's packed address appears in log and store.
-
-    Of an IPv6 address the first 64 bits count: one client has all that follow.
-    """
-    return unit_of(secret, f"peer:{packed[:8].hex()}")
-
-
-def unit_of(secret: str, user: str) -> str:
-    """The 64-bit keyed hash (16 hex digits) under which a user appears in log and store."""
-    high = murmur2(f"{secret}:a:{user}".encode(errors="surrogateescape"))
-    low = murmur2(f"{secret}:b:{user}".encode(errors="surrogateescape"))
-    return f"{high:08x}{low:08x}"

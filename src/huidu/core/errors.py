@@ -13,6 +13,10 @@ class InvalidError(HuiduError):
     """What was given is wrong (a configuration, an upload, an argument): the sender must change it."""
 
 
+class TooLargeError(InvalidError):
+    """What was given is more than is accepted: no other instance would take it either."""
+
+
 class NotFoundError(HuiduError):
     """What was named does not exist: the sender must name another."""
 
@@ -23,6 +27,10 @@ class RefusedError(HuiduError):
 
 class UnavailableError(HuiduError):
     """A part of the system cannot answer now: an operator must look, or the caller come again."""
+
+
+class LostError(UnavailableError):
+    """What was stored is gone or damaged: waiting does not bring it back. Control begins a new store."""
 
 
 class TakenOverError(UnavailableError):

@@ -4,6 +4,10 @@ Rows are of five kinds: `second` (counts of one second of one stage), `bad` (one
 audio with a reference), `golden` (one utterance of the golden set on both versions), `crash`. A row's key makes
 recording it twice impossible; a text's key is version and audio, so one audio counts once per version and release.
 
+Rows hold units and peers as 16 hex digits, and beside them the id of the key that made them (`units.py`; none for an
+earlier Huidu's). In sums they bear it: users and clients of before and after an upgrade are never taken for one, and
+are counted so that nobody counts twice (`distinct`).
+
 Users are spread over `GROUPS` random groups by their keyed hash. Sums by group give standard errors that
 hold although requests of one user are alike (random groups: Wolter 2007, Introduction to Variance Estimation, 2.2).
 What users did not get is kept by peer (client address) and user, so that no one peer can decide a verdict.
@@ -14,6 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -23,6 +28,7 @@ from huidu.core.observation import OLD_BAND, Failure, Sample
 from huidu.core.text.normalise import Normaliser
 from huidu.core.text.numerals import numeral_errors
 from huidu.core.text.score import normalised_errors
+from huidu.core.units import distinct, hash_of, keyed
 
 GROUPS = 20
 _NORMALISER = Normaliser()
@@ -43,8 +49,8 @@ def edge_index(latency_ms: float) -> int:
 
 
 def group_of(unit: str) -> int:
-    """The random group 0..GROUPS-1 of a unit (16 hex digits)."""
-    return int(unit, 16) % GROUPS
+    """The random group 0..GROUPS-1 of a unit (16 hex digits, with or without the id of its key)."""
+    return int(hash_of(unit), 16) % GROUPS
 
 
 class Kind(StrEnum):
@@ -78,6 +84,7 @@ class _Tally:
     answered: int = 0
     sockets: int = 0
     audio_ms: int = 0
+    key_id: str | None = None
     new_units: list[str] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
@@ -105,7 +112,8 @@ class _Tally:
                 group.ms[band][edge_index(sample.latency_ms)] += 1
 
     def payload(self) -> dict[str, Any]:
-        return {
+        key = {} if self.key_id is None else {"key_id": self.key_id}
+        return key | {
             "requests": self.requests,
             "bad": self.bad,
             "answered": self.answered,
@@ -139,9 +147,9 @@ def blocks(seen: Iterable[Sample], known: Mapping[str, "Sums"], release: int, pa
     stage changed goes to the stage that it began in, or the slowest would be lost. Compared are those that a
     bucket assigned; all others are only counted by rule. `known` are the sums so far by stage: a unit is new once
     in a stage. A second can come in several parts, since a line is written when its request ends: `part` (how far
-    log and reports were read before) makes the key of each unique, whoever reads.
+    log and reports were read before) makes the key of each unique, whoever reads; so does the id of its units' key.
     """
-    tallies: defaultdict[tuple[str, int], defaultdict[str, _Tally]] = defaultdict(lambda: defaultdict(_Tally))
+    tallies: defaultdict[tuple[str, int, str], dict[str, _Tally]] = defaultdict(dict)
     new_units: dict[tuple[str, str], _NewUnits] = {}
     rows: list[Row] = []
     for sample in _failed_once(sample for sample in seen if sample.release == release):
@@ -149,7 +157,8 @@ def blocks(seen: Iterable[Sample], known: Mapping[str, "Sums"], release: int, pa
         if not (sample.counts or sample.failure or sample.audio_ms):
             continue
         stage, version = sample.stage, sample.version
-        tally = tallies[stage, int(sample.time)][version]
+        versions = tallies[stage, int(sample.time), sample.key_id or ""]
+        tally = versions.get(version) or versions.setdefault(version, _Tally(key_id=sample.key_id))
         if sample.counts:
             tally.rules[sample.rule] += 1
         if not sample.compared:
@@ -160,11 +169,11 @@ def blocks(seen: Iterable[Sample], known: Mapping[str, "Sums"], release: int, pa
         new = new_units.get((stage, version))
         if new is None:
             new = new_units[stage, version] = _NewUnits(known.get(stage, Sums()).of(version).units)
-        if new.add(sample.unit):
+        if new.add(sample.user):
             tally.new_units.append(sample.unit)
-    for (stage, second), versions in sorted(tallies.items()):
+    for (stage, second, key_id), versions in sorted(tallies.items(), key=itemgetter(0)):
         payload = {name: tally.payload() for name, tally in sorted(versions.items())}
-        key = ":".join(filter(None, (str(second), part, stage)))
+        key = ":".join(filter(None, (str(second), part, stage, key_id)))
         rows.append(Row(stage, Kind.SECOND, key, float(second), payload))
     return rows
 
@@ -207,7 +216,7 @@ def _bad_row(sample: Sample) -> Row:
         "attempts": sample.attempts,
         "ms": sample.ms,
         "reason": sample.reason,
-    }
+    } | ({} if sample.key_id is None else {"key_id": sample.key_id})
     return Row(sample.stage, Kind.BAD, sample.request_id, sample.time, payload)
 
 
@@ -300,6 +309,11 @@ class VersionSums:
     failures: Mapping[Failure, Mapping[Client, int]] = field(default_factory=dict)
     texts: tuple[Text, ...] = ()
     crashes: int = 0
+
+    @property
+    def users(self) -> int:
+        """How many different users there are for certain."""
+        return distinct(self.units)
 
     def __add__(self, other: "VersionSums") -> "VersionSums":
         return VersionSums(
@@ -394,7 +408,7 @@ class Sums:
             count for (second, name), count in self.arriving.items() if name == version and second > newest - seconds
         )
         # Older rows may list a unit twice.
-        return max(0, len(self.of(version).units) - sum(fresh))
+        return max(0, self.of(version).users - sum(fresh))
 
 
 def _last(arriving: Mapping[tuple[int, str], int]) -> dict[tuple[int, str], int]:
@@ -417,7 +431,11 @@ def fold(rows: Iterable[Row], stage: str | None = None) -> Sums:
                 folding[version].add_second(counts)
                 arriving[int(row.time), version] += len(counts["new_units"])
         elif row.kind is Kind.BAD:
-            folding[row.payload["version"]].add_failure(Failure.BAD, row.payload.get("peer"), row.payload["unit"], 1)
+            # None where only the key was kept: what failed is counted elsewhere then.
+            bad = row.payload
+            if count := bad.get("count", 1):
+                who = (bad.get("peer"), bad["unit"], count, bad.get("key_id"))
+                folding[bad["version"]].add_failure(Failure.BAD, *who)
         elif row.kind is Kind.TEXT:
             folding[row.payload["version"]].add_text(row)
         elif row.kind is Kind.CRASH:
@@ -448,10 +466,11 @@ class _Folding:
         self.answered += counts.get("answered", 0)
         self.sockets += counts.get("sockets", 0)
         self.audio_ms += counts["audio_ms"]
-        self.units.update(counts["new_units"])
-        _add_peers(self.peers, counts.get("peers", {}))
+        key_id = counts.get("key_id")
+        self.units.update(keyed(key_id, unit) for unit in counts["new_units"])
+        _add_peers(self.peers, {keyed(key_id, peer): count for peer, count in counts.get("peers", {}).items()})
         for kind, peer, unit, count in counts.get("marks", ()):
-            self.add_failure(Failure(kind), peer, unit, count)
+            self.add_failure(Failure(kind), peer, unit, count, key_id)
         for number, group in counts["groups"].items():
             self.group_requests[int(number)] += group["requests"]
             for band, cells in _bands(group).items():
@@ -464,8 +483,8 @@ class _Folding:
         for cell, count in cells.items():
             counts[group, int(cell)] += count
 
-    def add_failure(self, kind: Failure, peer: str | None, unit: str, count: int) -> None:
-        self.failures[kind][peer or "", unit] += count
+    def add_failure(self, kind: Failure, peer: str | None, unit: str, count: int, key_id: str | None) -> None:
+        self.failures[kind][keyed(key_id, peer) if peer else "", keyed(key_id, unit)] += count
 
     def add_text(self, row: Row) -> None:
         # Another version of Huidu may count more.

@@ -26,6 +26,7 @@ from huidu.core.evidence import (
     text_row,
 )
 from huidu.core.observation import OLD_BAND, SOCKET_BAND, Failure, Sample
+from huidu.core.units import keyed
 
 UNIT, PEER = "00000000000000ff", "00000000000000aa"
 
@@ -74,6 +75,7 @@ plain_samples = st.builds(
     answered=st.booleans(),
     latency_ms=st.none() | st.floats(0, 20_000_000),
     bands=st.sampled_from([(), ("b0",), ("b0", "s0"), ("b3", "s2"), (SOCKET_BAND,)]),
+    key_id=st.sampled_from([None, "h1-aaaaaa", "h1-bbbbbb"]),
 )
 # A socket that turned bad after it was counted.
 mending = plain_samples.map(lambda seen: replace(seen, counts=False, failure=Failure.BAD, latency_ms=None))
@@ -182,6 +184,17 @@ def test_a_unit_is_new_once_in_a_stage() -> None:
     assert again.payload["v2"]["new_units"] == []
     (elsewhere,) = blocks([sample(stage="share:200")], known, 7)
     assert elsewhere.payload["v2"]["new_units"] == [UNIT]
+
+
+def test_who_comes_before_and_after_an_upgrade_is_one_user_of_a_stage() -> None:
+    before = [sample(unit=f"{number:016x}", request_id=f"a{number}") for number in range(20)]
+    after = [replace(each, request_id=f"b{each.request_id}", key_id="h1-3f2a9c") for each in before[:12]]
+    sums = fold(rows_of(*before, *after), "share:500").of("v2")
+    assert (sums.requests, len(sums.units), sums.users) == (32, 32, 20)
+    # Their rows hold what they held; beside it stands which key it was.
+    assert [row.payload["v2"].get("key_id") for row in rows_of(*before, *after)] == [None, "h1-3f2a9c"]
+    assert [row.key for row in rows_of(*before)] == ["100:share:500"]
+    assert rows_of(bad(key_id="h1-3f2a9c"))[0].payload["unit"] == UNIT
 
 
 def test_units_that_came_last_are_not_settled() -> None:
@@ -294,10 +307,13 @@ def test_the_sums_agree_with_counting_by_hand(seen: list[Sample]) -> None:
     assert sums.requests == len(counted) == sums.group_requests.sum()
     assert sums.sockets == sum(o.bands == (SOCKET_BAND,) for o in counted)
     assert sums.answered == sum(o.answered for o in compared)
-    assert sums.peers == Counter(o.peer for o in counted if o.peer is not None)
-    assert sums.units == {o.unit for o in compared}
+    assert sums.peers == Counter(keyed(o.key_id, o.peer) for o in counted if o.peer is not None)
+    assert sums.units == {keyed(o.key_id, o.unit) for o in compared}
+    by_key = [{o.unit for o in compared if o.key_id == key_id} for key_id in {o.key_id for o in compared}]
+    assert sums.users == max(map(len, by_key), default=0)
     for kind in Failure:
-        failed = Counter((o.peer or "", o.unit) for o in compared if o.failure is kind)
+        ours = [o for o in compared if o.failure is kind]
+        failed = Counter((keyed(o.key_id, o.peer) if o.peer else "", keyed(o.key_id, o.unit)) for o in ours)
         assert sums.failures.get(kind, {}) == failed
     assert sums.bad == sum(sums.failures.get(Failure.BAD, {}).values())
     timed = Counter(band for o in counted if o.latency_ms is not None for band in o.bands)

@@ -24,6 +24,6 @@ def missing(stage: Share, sums: Sums, candidate: str, stable: str) -> tuple[Miss
     found = []
     for side, version in sides.items():
         of = sums.of(version)
-        wanted = (("recognitions", of.requests, stage.at_least), ("users", len(of.units), stage.units))
+        wanted = (("recognitions", of.requests, stage.at_least), ("users", of.users, stage.units))
         found += [Missing(side, what, have, need) for what, have, need in wanted if have < need]
     return tuple(found)

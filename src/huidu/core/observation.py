@@ -15,9 +15,11 @@ from huidu.core.audience import COMPARED, Rule
 from huidu.core.faces import RequestKind, hang_after_seconds
 from huidu.core.plan import Share
 from huidu.core.sockets import BAD_CODES, SocketReport, bad_close
+from huidu.core.units import keyed
 
-# What gateways log when the client went away before its answer; 100 is what Envoy says where it had been told to go on.
-CLIENT_LEFT = frozenset({0, 100, 499})
+# What gateways log when the client went away before its answer; 100 is what Envoy says where it had been told to go on,
+# 408 that its upload came too slowly and was ended.
+CLIENT_LEFT = frozenset({0, 100, 408, 499})
 # A socket to which audio has been sent for so long without a word is mute.
 MUTE_MS = 10_000
 # Behind nginx only bytes are seen: an answer of no more than this after the 101 holds no message worth the name.
@@ -51,7 +53,7 @@ class Observation(NamedTuple):
     `ms` runs from the request's start to the answer's end, `upload_ms` to the end of the upload (None: it never
     ended), `service_ms` from there to the answer's first byte. Bytes are of bodies, for a socket of all messages;
     what a gateway cannot see is None. `open` marks a socket that goes on, `broken` an answer that its version did not
-    bring to its end.
+    bring to its end. `key_id` says which key made unit and peer (`units.py`).
     """
 
     time: float
@@ -81,6 +83,7 @@ class Observation(NamedTuple):
     frames_down: int | None = None
     open: bool = False
     broken: bool = False
+    key_id: str | None = None
 
     @property
     def fell_back(self) -> bool:
@@ -181,6 +184,12 @@ class Sample:
     bands: tuple[str, ...] = ()
     generation: int | None = None
     over: bool = True
+    key_id: str | None = None
+
+    @property
+    def user(self) -> str:
+        """The unit, as one of its key."""
+        return keyed(self.key_id, self.unit)
 
     @property
     def compared(self) -> bool:
@@ -254,6 +263,7 @@ def _of_line(seen: Observation, hang_seconds: float, reported: Collection[str]) 
         bands=(SOCKET_BAND,) if socket else _bands(seen),
         generation=seen.generation,
         over=not seen.open,
+        key_id=seen.key_id,
     )
 
 
@@ -310,4 +320,5 @@ def _of_report(report: SocketReport) -> Sample:
         latency_ms=None if reason else report.first_message_ms,
         bands=(SOCKET_BAND,),
         over=report.ended,
+        key_id=report.unit_key_id,
     )

@@ -4,6 +4,7 @@ Who can choose a side, by drawing cookies until a candidate answers, can fail th
 cannot choose is how much of the other side's traffic is his: by that his part is bounded.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from huidu.core.evidence import GROUPS, VersionSums, group_of
 from huidu.core.observation import Failure
+from huidu.core.units import distinct, key_of
 
 # A loss of requests is nobody's but the candidate's when clients at so many addresses had it, or addresses from
 # which this part of the stable version's recognitions came (everybody behind one proxy; a recorder).
@@ -50,12 +52,12 @@ def bounded(sums: VersionSums, other: VersionSums, kind: Failure, worst_once: bo
     by_peer: dict[str, list[tuple[str, int]]] = {}
     for (peer, unit), count in sorted(sums.failures.get(kind, {}).items()):
         # Without an address, each user stands for one.
-        by_peer.setdefault(peer or f"unit:{unit}", []).append((unit, count))
+        by_peer.setdefault(peer or f"unit {unit}", []).append((unit, count))
     totals = {peer: sum(count for _, count in hit) for peer, hit in by_peer.items()}
     parts = {peer: other.peers.get(peer, 0) / other.requests if other.requests else 0.0 for peer in by_peer}
     limits = {peer: max(1.0, part * sums.requests) for peer, part in parts.items()}
     if worst_once:
-        worst = sorted(by_peer, key=lambda peer: (-min(totals[peer], limits[peer]), peer))[:WORST_PEERS]
+        worst = _worst({peer: min(totals[peer], limits[peer]) for peer in by_peer})
         if sum(parts[peer] for peer in worst) < ENOUGH_PART:
             limits |= dict.fromkeys(worst, 1.0)
     failed, requests = np.zeros(GROUPS), sums.group_requests.astype(float)
@@ -69,7 +71,15 @@ def bounded(sums: VersionSums, other: VersionSums, kind: Failure, worst_once: bo
             requests[group_of(unit)] -= (1 - scale) * asked * count / total
         # A user who goes from one address to another is one.
         units.update(unit for unit, _ in hit[: int(limit)])
-    return Bounded(failed, np.maximum(requests, failed), len(units), len(by_peer), sum(parts.values()))
+    return Bounded(failed, np.maximum(requests, failed), distinct(units), distinct(by_peer), sum(parts.values()))
+
+
+def _worst(failed: Mapping[str, float]) -> list[str]:
+    """The two peers that failed most, of each key: after an upgrade an address has another name."""
+    found: dict[str, list[str]] = {}
+    for peer in sorted(failed, key=lambda peer: (-failed[peer], peer)):
+        found.setdefault(key_of(peer), []).append(peer)
+    return [peer for peers in found.values() for peer in peers[:WORST_PEERS]]
 
 
 def out_of_proportion(sums: VersionSums, other: VersionSums) -> float:

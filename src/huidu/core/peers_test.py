@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from huidu.core.evidence import GROUPS, Client, VersionSums, group_of
 from huidu.core.observation import Failure
 from huidu.core.peers import Bounded, bounded, out_of_proportion
+from huidu.core.units import key_of, keyed
 
 
 def units(count: int, start: int = 0) -> list[str]:
@@ -151,6 +152,18 @@ def test_two_addresses_that_failed_most_count_once_where_they_are_not_half_of_th
     assert bounded(ours, theirs, Failure.BAD, worst_once=True).failed.sum() == pytest.approx(3)
     recorder = VersionSums(20_000, peers={"attacker": 10_000})
     assert bounded(ours, recorder, Failure.BAD, worst_once=True).failed.sum() == pytest.approx(402)
+
+
+def test_addresses_under_their_names_of_before_and_after_an_upgrade_are_as_many_as_they_were() -> None:
+    names = [keyed(key_id, name) for key_id in (None, "h1-3f2a9c") for name in ("one", "two")]
+    failed = {(peer, keyed(key_of(peer) or None, f"{number:016x}")): 100 for number, peer in enumerate(names)}
+    ours = VersionSums(1000, failures={Failure.BAD: failed}, peers=dict.fromkeys(names, 200))
+    theirs = VersionSums(20_000, peers=dict.fromkeys(names, 400))
+    found = bounded(ours, theirs, Failure.BAD)
+    assert (found.peers, found.units) == (2, 2)
+    assert found.peers_part == pytest.approx(0.08)
+    # The two that failed most are two addresses, not one under both its names.
+    assert bounded(ours, theirs, Failure.BAD, worst_once=True).failed.sum() == pytest.approx(4)
 
 
 def test_everybody_behind_one_proxy_beside_a_stray_is_in_proportion() -> None:

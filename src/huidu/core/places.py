@@ -39,6 +39,11 @@ class Places:
         return self.data / "gateway"
 
     @property
+    def spool(self) -> Path:
+        """Where recognitions wait for a history that does not take them, in one file for each instance."""
+        return self.data / "spool"
+
+    @property
     def run(self) -> Path:
         return self.data / "run"
 

@@ -327,6 +327,35 @@ def put_back(fleet: Fleet, to: str) -> Fleet:
     return replace(fleet, stable=to, previous=None)
 
 
+class Direction(StrEnum):
+    """Where a step leads users. Back is applied first and recorded when the store allows; forward the other way."""
+
+    BACK = "back"
+    NOWHERE = "nowhere"
+    FORWARD = "forward"
+
+
+def direction(before: Fleet, after: Fleet) -> Direction:
+    """Where the step from one state to another leads users."""
+    was, now = before.release, after.release
+    if now is None:
+        if was is None:
+            # Without a release the stable version changes only as an earlier one is put back.
+            return Direction.NOWHERE if after.stable == before.stable else Direction.BACK
+        return Direction.BACK if after.stable == was.stable else Direction.FORWARD
+    if was is None or was.id != now.id or was.stage_index != now.stage_index:
+        return Direction.FORWARD
+    if now.share_bp == was.share_bp:
+        return Direction.NOWHERE
+    return Direction.BACK if now.share_bp < was.share_bp else Direction.FORWARD
+
+
+def ended(fleet: Fleet) -> int:
+    """The newest release that users are no longer spread by: it is over, or its share has ended. 0 before the first."""
+    release = fleet.release
+    return fleet.last_release - (release is not None and not release.share_ended)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The traffic and the processes that a state stands for."""

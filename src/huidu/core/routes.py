@@ -47,7 +47,9 @@ class Routes:
     it the gateway itself sends the share's users to the stable version. At a share of 100 % the last `holdback_bp`
     of the buckets stay on the stable version, so that there is something to compare with. `previous` is the former
     stable version while it is still warm. `open` are the audience's windows as UTC intervals. `move_streams`: at a
-    roll back open streams move to the stable version instead of finishing where they are.
+    roll back open streams move to the stable version instead of finishing where they are. `ended` is the newest
+    release that was over, or whose share had ended, by then (None: an earlier version did not say): what control
+    could not record before it died it finds here.
     """
 
     generation: int
@@ -64,6 +66,7 @@ class Routes:
     salt: str = ""
     issued_at: float | None = None
     holdback_bp: int = 0
+    ended: int | None = None
     # What a stored document held beside these, by another version of Huidu (`codec.unknown`).
     more: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False, metadata={"not_stored": True})
 
@@ -106,10 +109,18 @@ def rolled_back(routes: Routes, generation: int) -> Routes | None:
             salt="",
             issued_at=None,
             holdback_bp=0,
+            ended=routes.ended if routes.release is None else routes.release,
         )
     if routes.previous is not None and routes.upstream(routes.previous):
         return replace(routes, generation=generation, stable=routes.previous, previous=None)
     return None
+
+
+def leads_back(before: Routes, after: Routes) -> bool:
+    """Whether routes take users off a version and give none to a candidate."""
+    if before.candidate is None:
+        return before.previous is not None and after.stable == before.previous and after.candidate is None
+    return after.stable == before.stable and (after.candidate is None or after.candidate_bp < before.candidate_bp)
 
 
 def to_json(routes: Routes) -> dict[str, Any]:
@@ -147,7 +158,7 @@ def from_json(found: dict[str, Any], where: str = "routes") -> Routes:
 
 _PLAIN = (
     *("generation", "stable", "previous", "release", "candidate", "share_bp", "expires_at", "move_streams"),
-    *("salt", "issued_at", "holdback_bp"),
+    *("salt", "issued_at", "holdback_bp", "ended"),
 )
 
 

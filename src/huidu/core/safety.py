@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from huidu.core.observation import Failure, Sample
+from huidu.core.units import key_of
 
 # So many failures in a row of users who chose the candidate end a release.
 INCLUDED_FAILURES = 5
@@ -47,12 +48,15 @@ def included_run(run: IncludedRun, seen: Iterable[Sample], candidate: str, stabl
         if sample.version == stable and failed:
             run = replace(run, units=())
         elif sample.version == candidate and sample.included:
-            users = run.users if sample.unit in run.users else (*run.users, sample.unit)[:2]
+            if run.users and key_of(run.users[0]) != key_of(sample.user):
+                # After an upgrade everybody has another unit: the same user must not stand for two.
+                run = IncludedRun()
+            users = run.users if sample.user in run.users else (*run.users, sample.user)[:2]
             if not failed:
                 # A client that left tells nothing.
                 run = IncludedRun(run.units if sample.status_class == "left" else (), users)
             elif len(run.units) < INCLUDED_FAILURES or len(set(run.units)) == 1:
-                run = IncludedRun((*run.units, sample.unit)[-INCLUDED_FAILURES:], users)
+                run = IncludedRun((*run.units, sample.user)[-INCLUDED_FAILURES:], users)
     return run
 
 

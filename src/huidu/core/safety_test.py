@@ -58,6 +58,14 @@ def test_one_users_failures_end_it_only_where_there_is_no_other() -> None:
     assert ends(sample("b"), *map(failed, "aaaaaaaaa"), failed("b"))
 
 
+def test_after_an_upgrade_one_user_does_not_stand_for_two() -> None:
+    after = [failed(user, key_id="h1-3f2a9c") for user in "AAAAB"]
+    # One who is alone is alone still, and of two the second is not the first under another name.
+    assert ends(*map(failed, "aaa"), *after[:4], after[0])
+    assert not ends(sample("b"), *map(failed, "aaa"), *after[:2])
+    assert ends(sample("b"), *map(failed, "aaa"), *after)
+
+
 def test_a_success_begins_anew_whosever_it_is() -> None:
     for user in "ab":
         assert not ends(*map(failed, "abab"), sample(user), failed("a"))
@@ -117,7 +125,10 @@ def test_a_socket_begins_anew_only_once_it_has_ended_well() -> None:
 
 steps = st.lists(
     st.sampled_from(
-        [failed("a"), failed("b"), sample("a"), LEFT, failed("a", reason="mute"), failed("x", version="v1")]
+        [
+            *(failed("a"), failed("b"), failed("c", key_id="h1-3f2a9c"), failed("a", reason="mute")),
+            *(failed("x", version="v1"), sample("a"), LEFT),
+        ]
     ),
     max_size=20,
 )

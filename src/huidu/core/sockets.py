@@ -17,7 +17,8 @@ class SocketReport:
     open; 1006 stands for a side that vanished without a word. `first_message_ms` runs from opening to the first
     message with text; None while there was none. Frames and bytes are those of application messages, `up` from the
     client and `down` to it. `mute_speech_seconds` is the most speech that was recognised, or had every chance to be,
-    without any text in between. `release_id`, `rule`, `unit`, `peer` and `share_bp` are what the gateway told.
+    without any text in between. `release_id`, `rule`, `unit`, `peer`, `share_bp` and `unit_key_id` (which key
+    made unit and peer, `core/units.py`) are what the gateway told.
     """
 
     request_id: str
@@ -40,6 +41,7 @@ class SocketReport:
     bytes_down: int
     audio_seconds: float
     mute_speech_seconds: float
+    unit_key_id: str | None = None
     id: int = 0  # given by the store
 
 

@@ -31,6 +31,7 @@ from huidu.core.stats.paired import PairedInterval, cluster_sums, paired_interva
 from huidu.core.stats.proportions import ExactDifference, Hits, binomial_greater
 from huidu.core.stats.quantiles import Slowness, comparable
 from huidu.core.stats.ratios import LEAST_CLUSTERS, MeanDifference, difference, ratio
+from huidu.core.units import distinct
 
 INTERVAL_LEVEL = 0.05
 
@@ -268,8 +269,8 @@ def _traffic(ours: VersionSums, theirs: VersionSums) -> dict[str, float]:
     return {
         "candidate_requests": ours.requests,
         "stable_requests": theirs.requests,
-        "candidate_units": len(ours.units),
-        "stable_units": len(theirs.units),
+        "candidate_units": ours.users,
+        "stable_units": theirs.users,
         "candidate_audio_seconds": ours.audio_ms / 1000,
         "stable_audio_seconds": theirs.audio_ms / 1000,
     }
@@ -317,7 +318,7 @@ def _empty(ours: VersionSums, theirs: VersionSums) -> Finding:
 
 
 def _users_hit(sums: VersionSums, failed: Bounded) -> Hits:
-    units = max(1, len(sums.units))
+    units = max(1, sums.users)
     return Hits(min(failed.units, units), units, sums.requests / units)
 
 
@@ -380,8 +381,8 @@ def _text_numbers(ours: Sequence[Text], theirs: Sequence[Text]) -> dict[str, flo
     return {
         "candidate_texts": len(ours),
         "stable_texts": len(theirs),
-        "candidate_units": len({text.unit for text in ours}),
-        "stable_units": len({text.unit for text in theirs}),
+        "candidate_units": distinct(text.unit for text in ours),
+        "stable_units": distinct(text.unit for text in theirs),
     }
 
 

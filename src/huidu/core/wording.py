@@ -130,6 +130,7 @@ _ALARMS: Mapping[str, Mapping[AlarmKind, str]] = {
         AlarmKind.CLOCK_JUMPED: "the machine's clock has jumped by {seconds:+.0f} s; no step forward until it is "
         "steady",
         AlarmKind.SOURCE_UNREADABLE: "{detail}; no step forward while this cannot be seen",
+        AlarmKind.STORE_UNWRITABLE: "what happens cannot be recorded: {detail}; no step forward until it can",
     },
     "zh": {
         AlarmKind.SAMPLE_RATIO_MISMATCH: "{users:.0f} 位用户中有 {candidate_units:.0f} 位分到候选版本"
@@ -139,6 +140,7 @@ _ALARMS: Mapping[str, Mapping[AlarmKind, str]] = {
         AlarmKind.UNREACHABLE: "{detail}；暂停推进",
         AlarmKind.CLOCK_JUMPED: "本机时钟跳变了 {seconds:+.0f} 秒；时钟稳定之前暂停推进",
         AlarmKind.SOURCE_UNREADABLE: "{detail}；看不到这项数据期间暂停推进",
+        AlarmKind.STORE_UNWRITABLE: "运行情况无法记录：{detail}；恢复记录之前暂停推进",
     },
 }
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
+from pathlib import PurePath
 from typing import Any
 
 import orjson
@@ -13,10 +14,14 @@ from fastapi import FastAPI, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
-from huidu.ports import History, Recognition, Sockets
-from huidu.recognition.border import Border, handle_errors
+from huidu.core.errors import UnavailableError
+from huidu.ports import History, Sockets
+from huidu.recognition.border import Border, handle_errors, through_gateway
+from huidu.recognition.crowd import Crowd, CrowdLimits, Uploads, look_after
 from huidu.recognition.history import history_routes
 from huidu.recognition.metrics import CONTENT_TYPE
+from huidu.recognition.multipart import read_multipart
+from huidu.recognition.recorder import Recorded
 from huidu.recognition.reporter import Reporter
 from huidu.recognition.schemas import (
     ErrorBody,
@@ -34,7 +39,24 @@ from huidu.recognition.stream import StreamLimits, Streams, stream_routes
 from huidu.recognition.transcribe import Asked, InstanceInfo, Limits, Service
 
 _MAX_FILENAME = 200
-_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (400, 404, 413, 503)}
+_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (400, 404, 408, 413, 503)}
+
+_ANSWERED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            "x-audio-seconds": {"description": "The length of the audio.", "schema": {"type": "number"}},
+            "x-huidu-chars": {
+                "description": "How much text there is: characters that are not white space.",
+                "schema": {"type": "integer"},
+            },
+            "x-huidu-recorded": {
+                "description": "Whether the recognition is in the history (yes), waits on disk until the history "
+                "takes it (later), or is not known to be kept (no).",
+                "schema": {"type": "string", "enum": ["yes", "later", "no"]},
+            },
+        }
+    }
+}
 
 
 def create_app(
@@ -45,26 +67,34 @@ def create_app(
     stream_limits: StreamLimits = StreamLimits(),
     sockets: Sockets | None = None,
     opens: Callable[[str | None], bool] | None = None,
+    crowd_limits: CrowdLimits = CrowdLimits(),
 ) -> FastAPI:
     """The application; `service` is started and stopped with it. Without `sockets` no socket is reported.
 
     `opens` says of a header `Authorization` whether it opens everybody's history and a drain; None: both are open.
     """
     reporter = Reporter(sockets) if sockets is not None else None
+    report = reporter.write if reporter is not None else lambda _: None
+    streams = Streams(service, info.version, stream_limits, report)
+    uploads = Uploads(crowd_limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
         if reporter is not None:
             reporter.start()
+        looking = asyncio.create_task(look_after(crowd_limits.look_seconds, uploads.look, streams.look))
         yield
+        looking.cancel()
         service.stop()
+        await asyncio.to_thread(service.recorder.stop)
         if reporter is not None:
             await asyncio.to_thread(reporter.stop)
 
     # FastAPI's own pages load scripts from elsewhere, and nothing here may.
     pages: dict[str, Any] = {"docs_url": None, "redoc_url": None}
     app = FastAPI(title="Huidu recognition", version=info.huidu, lifespan=lifespan, responses=_ERRORS, **pages)
+    app.add_middleware(Crowd, uploads=uploads)
     app.add_middleware(
         Border, service=service, version=info.version, max_upload_bytes=limits.max_upload_bytes, opens=opens
     )
@@ -73,43 +103,51 @@ def create_app(
     _add_openai(app, service, info)
     _add_operations(app, service, info)
     app.include_router(history_routes(history))
-    report = reporter.write if reporter is not None else lambda _: None
-    app.include_router(stream_routes(Streams(service, info.version, stream_limits, report)))
+    app.include_router(stream_routes(streams))
     return app
 
 
 def _add_recognition(app: FastAPI, service: Service) -> None:
     extra = form_schema(TranscribeForm, "audio", "file")
 
-    @app.post("/api/v1/transcribe", response_model=Transcript, openapi_extra=extra, tags=["recognition"])
+    @app.post(
+        "/api/v1/transcribe", response_model=Transcript, openapi_extra=extra, responses=_ANSWERED, tags=["recognition"]
+    )
     async def transcribe(request: Request) -> Response:
         """The text of one audio file."""
         service.admit()
         _want_multipart(request, "audio")
-        async with request.form(max_files=1, max_fields=32) as form:
+        async with _closing(await read_multipart(request)) as form:
             given = read_form(TranscribeForm, _texts(form))
             hotwords = tuple(word for line in given.hotwords.splitlines() if (word := line.strip()))
             asked = replace(_asked(form, "audio", "file"), language=given.language, hotwords=hotwords)
-            row = await _recognise(request, service, asked)
-        return _answer(row, orjson.dumps(transcript(row)), "application/json")
+            recorded = await _recognise(request, service, asked)
+        return _answer(recorded, orjson.dumps(transcript(recorded.row)), "application/json")
 
 
 def _add_openai(app: FastAPI, service: Service, info: InstanceInfo) -> None:
     extra = form_schema(OpenAIForm, "file")
 
-    @app.post("/v1/audio/transcriptions", response_model=OpenAITranscript, openapi_extra=extra, tags=["openai"])
+    @app.post(
+        "/v1/audio/transcriptions",
+        response_model=OpenAITranscript,
+        openapi_extra=extra,
+        responses=_ANSWERED,
+        tags=["openai"],
+    )
     async def transcriptions(request: Request) -> Response:
         """The text of one audio file, as OpenAI's clients ask for it. Any `model` is taken: an instance has one."""
         service.admit()
         _want_multipart(request, "file")
-        async with request.form(max_files=1, max_fields=32) as form:
+        async with _closing(await read_multipart(request)) as form:
             given = read_form(OpenAIForm, _texts(form))
             options = {"prompt": given.prompt} if given.prompt else None
             asked = replace(_asked(form, "file"), language=given.language, options=options)
-            row = await _recognise(request, service, asked)
+            recorded = await _recognise(request, service, asked)
+        text = text_of(recorded.row)
         if given.response_format == "text":
-            return _answer(row, text_of(row).encode(), "text/plain")
-        return _answer(row, orjson.dumps({"text": text_of(row)}), "application/json")
+            return _answer(recorded, text.encode(), "text/plain")
+        return _answer(recorded, orjson.dumps({"text": text}), "application/json")
 
     @app.get("/v1/models", tags=["openai"])
     async def models() -> dict[str, Any]:
@@ -127,22 +165,28 @@ def _add_operations(app: FastAPI, service: Service, info: InstanceInfo) -> None:
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["operation"])
-    async def readyz() -> dict[str, str]:
+    async def readyz(request: Request) -> dict[str, str]:
         """The model is loaded and warmed up; 503 until then."""
+        if service.failure is not None and not through_gateway(request.headers):
+            # Why may name files: that is for who reaches the instance itself.
+            raise UnavailableError(f"version {info.version} could not be loaded: {service.failure}")
         service.require_ready()
         return {"status": "ready", "version": info.version}
 
     @app.get("/version", tags=["operation"])
-    async def version() -> dict[str, str]:
-        """What is served, exactly."""
-        return asdict(info)
+    async def version(request: Request) -> dict[str, str]:
+        """What is served, exactly. Where the model lies on the server is told to nobody who came through a gateway."""
+        told = asdict(info)
+        if through_gateway(request.headers):
+            told["model"] = PurePath(info.model).name
+        return told
 
     @app.get("/metrics", tags=["operation"])
     async def metrics() -> Response:
         return Response(service.metrics.text(), headers={"content-type": CONTENT_TYPE})
 
 
-async def _recognise(request: Request, service: Service, asked: Asked) -> Recognition:
+async def _recognise(request: Request, service: Service, asked: Asked) -> Recorded:
     gone = threading.Event()
 
     async def watch() -> None:
@@ -155,6 +199,14 @@ async def _recognise(request: Request, service: Service, asked: Asked) -> Recogn
         return await service.transcribe(asked, request.scope["huidu.origin"], gone)
     finally:
         watching.cancel()
+
+
+@asynccontextmanager
+async def _closing(form: FormData) -> AsyncIterator[FormData]:
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 def _want_multipart(request: Request, field: str) -> None:
@@ -185,8 +237,12 @@ def _basename(filename: str) -> str:
     return "".join(character for character in last if character.isprintable())[-_MAX_FILENAME:] or "audio"
 
 
-def _answer(row: Recognition, body: bytes, media_type: str) -> Response:
-    """`x-huidu-chars` tells whoever reads no bodies how much text there is: characters that are not white space."""
-    chars = sum(not character.isspace() for character in text_of(row))
-    headers = {"x-audio-seconds": f"{row.audio_seconds:.3f}", "x-huidu-chars": str(chars)}
+def _answer(recorded: Recorded, body: bytes, media_type: str) -> Response:
+    """The answer, with what `_ANSWERED` describes for whoever reads no bodies."""
+    chars = sum(not character.isspace() for character in text_of(recorded.row))
+    headers = {
+        "x-audio-seconds": f"{recorded.row.audio_seconds:.3f}",
+        "x-huidu-chars": str(chars),
+        "x-huidu-recorded": recorded.kept,
+    }
     return Response(body, headers=headers, media_type=media_type)

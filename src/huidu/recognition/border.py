@@ -7,7 +7,7 @@ turns every error into one line of JSON. Nothing that went wrong inside reaches 
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import orjson
 from fastapi import FastAPI, Request
@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from huidu.core.errors import HuiduError, InvalidError, NotFoundError, RefusedError, UnavailableError
+from huidu.core.errors import HuiduError, InvalidError, NotFoundError, RefusedError, TooLargeError, UnavailableError
 from huidu.recognition.origin import origin_of
 from huidu.recognition.schemas import FieldError, field_error
 from huidu.recognition.transcribe import GoneError, Service
@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 STATUSES: dict[type[HuiduError], int] = {
     InvalidError: 400,
+    TooLargeError: 413,
     NotFoundError: 404,
     RefusedError: 409,
     UnavailableError: 503,
@@ -38,6 +39,7 @@ _FAMILIES = {
     403: "forbidden",
     404: "not_found",
     405: "not_found",
+    408: "too_slow",
     409: "refused",
     413: "too_large",
     503: "unavailable",
@@ -52,7 +54,12 @@ _WITH_TOKEN = ("/api/v1/history", "/api/v1/drain")
 _MARKS_OF_A_GATEWAY = frozenset({"x-huidu-unit", "x-envoy-attempt-count", "x-forwarded-for"})
 
 
-class TooLargeError(HTTPException):
+def through_gateway(headers: Headers) -> bool:
+    """Whether a request came through a gateway, which marks all that it sends on: then a user may have sent it."""
+    return not _MARKS_OF_A_GATEWAY.isdisjoint(headers.keys())
+
+
+class UploadLimitError(HTTPException):
     """The upload is over the limit. An `HTTPException`, because frameworks let those through untouched."""
 
     def __init__(self, limit_bytes: int) -> None:
@@ -103,7 +110,7 @@ class Border:
         try:
             limited = self._limited(headers, receive)
             await self._app(scope, limited, send_tagged)
-        except TooLargeError as error:
+        except UploadLimitError as error:
             await error_response(scope["path"], 413, error.detail)(scope, receive, send_tagged)
         except Exception:
             error_id = uuid.uuid4().hex
@@ -114,7 +121,7 @@ class Border:
 
     def _refused(self, path: str, headers: Headers) -> tuple[int, str] | None:
         """Status and detail where a path is not for whoever asks."""
-        if path.startswith(_FOR_OPERATORS) and not _MARKS_OF_A_GATEWAY.isdisjoint(headers.keys()):
+        if path.startswith(_FOR_OPERATORS) and through_gateway(headers):
             return 403, "through the gateway go recognitions; accepted: the instance's own address"
         if self._opens and path.startswith(_WITH_TOKEN) and not self._opens(headers.get("authorization")):
             return 401, (
@@ -138,10 +145,10 @@ class Border:
         await self._app(scope, receive, send_tagged)
 
     def _limited(self, headers: Headers, receive: Receive) -> Receive:
-        """`receive`, counting; raises `TooLargeError` at once where the length is announced, else while it comes."""
+        """`receive`, counting; raises `UploadLimitError` at once where the length is announced, else while it comes."""
         announced = headers.get("content-length", "")
         if re.fullmatch(r"[0-9]{1,18}", announced) and int(announced) > self._max_upload_bytes:
-            raise TooLargeError(self._max_upload_bytes)
+            raise UploadLimitError(self._max_upload_bytes)
         received = 0
 
         async def counted() -> Message:
@@ -149,13 +156,15 @@ class Border:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_upload_bytes:
-                raise TooLargeError(self._max_upload_bytes)
+                raise UploadLimitError(self._max_upload_bytes)
             return message
 
         return counted
 
 
-def error_response(path: str, status: int, detail: str, field: str | None = None) -> Response:
+def error_response(
+    path: str, status: int, detail: str, field: str | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
     """One line of JSON: OpenAI's shape under `/v1`, ours elsewhere."""
     family = _FAMILIES.get(status, "internal" if status >= 500 else "invalid")
     if path.startswith("/v1/"):
@@ -163,8 +172,8 @@ def error_response(path: str, status: int, detail: str, field: str | None = None
         body: dict[str, object] = {"error": {"message": detail, "type": kind, "param": field, "code": family}}
     else:
         body = {"error": family, "detail": detail}
-    headers = {503: {"retry-after": "1"}, 401: {"www-authenticate": "Bearer"}}.get(status)
-    return Response(orjson.dumps(body), status, headers, "application/json")
+    known = {503: {"retry-after": "1"}, 401: {"www-authenticate": "Bearer"}}.get(status, {})
+    return Response(orjson.dumps(body), status, known | dict(headers or {}), "application/json")
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -185,7 +194,7 @@ def handle_errors(app: FastAPI) -> None:
         detail = error.detail
         if error.status_code in (404, 405):
             detail = f"{request.method} {request.url.path} is not served here; /openapi.json lists what is"
-        return error_response(request.url.path, error.status_code, detail)
+        return error_response(request.url.path, error.status_code, detail, headers=error.headers)
 
     async def gone(request: Request, _: Exception) -> Response:
         return error_response(request.url.path, 499, "the client went away while sending")

@@ -81,6 +81,7 @@ class Meter:
             bytes_down=self._bytes_down,
             audio_seconds=audio_seconds,
             mute_speech_seconds=mute_speech_seconds,
+            unit_key_id=origin.key_id,
         )
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from huidu.core.units import KEY_ID, KEY_ID_HEADER
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _RULE = re.compile(r"[a-z_]{1,16}")
@@ -19,7 +21,8 @@ class Origin:
     """One attempt of one request.
 
     `unit` (a user) and `peer` (a client's address) are keyed hashes of 16 hex digits; `share_bp` is the share in force
-    at the gateway when it chose the version, in basis points. `purpose` is live, golden, probe or warming.
+    at the gateway when it chose the version, in basis points. `purpose` is live, golden, probe or warming. `key_id`
+    says which key made unit and peer (`core/units.py`); None: an earlier Huidu's gateway.
     """
 
     request_id: str
@@ -30,6 +33,7 @@ class Origin:
     peer: str | None = None
     share_bp: int | None = None
     purpose: str = "live"
+    key_id: str | None = None
 
 
 def origin_of(headers: Mapping[str, str], new_id: str) -> Origin:
@@ -45,6 +49,7 @@ def origin_of(headers: Mapping[str, str], new_id: str) -> Origin:
         peer=_matching(headers, "x-huidu-peer", _HASH),
         share_bp=_share_bp(headers),
         purpose=purpose if purpose in _PURPOSES else "live",
+        key_id=_matching(headers, KEY_ID_HEADER, KEY_ID),
     )
 
 

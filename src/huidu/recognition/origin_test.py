@@ -13,6 +13,7 @@ NAMES = [
     "x-huidu-peer",
     "x-huidu-share-bp",
     "x-huidu-purpose",
+    "x-huidu-key-id",
 ]
 
 
@@ -26,9 +27,10 @@ def test_what_the_gateway_says_is_taken() -> None:
         "x-huidu-peer": "fedcba9876543210",
         "x-huidu-share-bp": "500",
         "x-huidu-purpose": "golden",
+        "x-huidu-key-id": "h1-3f2a9c",
     }
     unit, peer = "0123456789abcdef", "fedcba9876543210"
-    assert origin_of(headers, "new") == Origin("0b9f-7", 2, 17, "share", unit, peer, 500, "golden")
+    assert origin_of(headers, "new") == Origin("0b9f-7", 2, 17, "share", unit, peer, 500, "golden", "h1-3f2a9c")
 
 
 def test_a_request_without_headers_is_live_and_gets_the_new_id() -> None:
@@ -71,3 +73,4 @@ def test_any_headers_give_an_origin_that_the_store_can_hold(headers: dict[str, s
     assert origin.peer is None or (len(origin.peer) == 16 and int(origin.peer, 16) >= 0)
     assert origin.share_bp is None or 0 <= origin.share_bp <= 10_000
     assert origin.purpose in ("live", "golden", "probe")
+    assert origin.key_id is None or len(origin.key_id) <= 16

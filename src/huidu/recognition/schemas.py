@@ -10,7 +10,19 @@ from huidu.ports import Recognition
 
 # Forms send what was left empty as empty text.
 _Optional = BeforeValidator(lambda value: None if value == "" else value)
-_Tag = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=16)]
+
+
+def _tag(value: object) -> object:
+    """A language as BCP 47 writes it (RFC 5646, 2.1.1), of what systems and people write: `zh_CN`, `ZH`, `zh-hans`."""
+    if not isinstance(value, str):
+        return value
+    language, *rest = value.strip().replace("_", "-").split("-")
+    cased = [{2: part.upper(), 4: part.title()}.get(len(part), part.lower()) for part in rest]
+    return "-".join([language.lower(), *cased])
+
+
+_PATTERN = r"^[a-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
+_Tag = Annotated[str, BeforeValidator(_tag), Field(pattern=_PATTERN, max_length=35)]
 _Language = Annotated[_Tag | None, _Optional]
 
 
@@ -71,9 +83,12 @@ class OpenStreams(BaseModel):
 
 
 class Transcript(BaseModel):
-    """`rtf` is seconds of decoding for a second of audio. `text` is `raw_text` with numerals rules applied."""
+    """`rtf` is seconds of decoding for a second of audio. `text` is `raw_text` with numerals rules applied.
 
-    id: int
+    `id` is null while the history has not taken the recognition, see the header `x-huidu-recorded`.
+    """
+
+    id: int | None
     text: str
     raw_text: str
     version: str
@@ -181,7 +196,7 @@ def text_of(row: Recognition) -> str:
 def transcript(row: Recognition) -> dict[str, Any]:
     """The body that `Transcript` describes."""
     return {
-        "id": row.id,
+        "id": row.id or None,
         "text": text_of(row),
         "raw_text": row.raw_text,
         "version": row.version,

@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection
 
 from huidu.core.errors import UnavailableError
 from huidu.core.sockets import SocketReport, bad_close
+from huidu.recognition.app_test import until
 from huidu.recognition.meter_test import speech
 from huidu.recognition.stream import StreamLimits
 from huidu.recognition.stream_test import (
@@ -30,7 +31,6 @@ from huidu.recognition.stream_test import (
     message,
     serving,
     to_the_end,
-    until,
 )
 from huidu.recognition.transcribe import Limits
 from huidu.recognition.utterances_test import noise
@@ -66,6 +66,7 @@ def test_a_short_socket_leaves_one_report_of_all_it_was() -> None:
         "x-huidu-unit": "0" * 16,
         "x-huidu-peer": "f" * 16,
         "x-huidu-share-bp": "500",
+        "x-huidu-key-id": "h1-3f2a9c",
     }
     before = time.time()
     with serving() as served:
@@ -82,7 +83,7 @@ def test_a_short_socket_leaves_one_report_of_all_it_was() -> None:
     assert report == SocketReport(
         "r-1", 1, True, report.time, report.opened_at, "v1", 5, "share", "0" * 16, "f" * 16, 500, 1000, "service",
         report.first_message_ms, 3, 1 + len(found), len(START) + len(SPOKEN) + len(STOP), sent,
-        len(SPOKEN) / 2 / RATE_HZ, 0.0,
+        len(SPOKEN) / 2 / RATE_HZ, 0.0, "h1-3f2a9c",
     )  # fmt: skip
     assert bad_close(report) is None
 
@@ -274,7 +275,7 @@ def test_a_client_that_breaks_the_rules_is_closed_and_nobodys_failure() -> None:
 
 
 def test_a_stream_that_cannot_keep_up_closes_with_1013() -> None:
-    with serving(StreamLimits(queue_seconds=5)) as served, served.open() as socket:
+    with serving(StreamLimits(queue_seconds=5, stall_seconds=0.2)) as served, served.open() as socket:
         begin(socket)
         served.engine.gate.clear()
         said(socket, speech(3).tobytes())
@@ -325,7 +326,7 @@ def test_a_store_that_refuses_or_hangs_disturbs_no_stream(caplog: pytest.LogCapt
                 assert finals(served, SPOKEN) == whole
         assert httpx.get(f"http://127.0.0.1:{served.port}/readyz").status_code == 200
         gate.set()
-    assert caplog.text.count("reports of sockets are lost") == 1
+    assert caplog.text.count("does not take reports of sockets") == 1
     assert "no such table" in caplog.text
 
 

@@ -1,7 +1,8 @@
 """Streams: a WebSocket takes audio while it is spoken, and gives text at each pause.
 
 One task reads the socket all the time and puts what came into a bounded inbox; another takes it out, finds the
-utterances and has them recognised by the service, one at a time. A stream that is to move ends at its next boundary
+utterances and has them recognised by the service, one at a time. While the inbox is full the socket is not read, which
+slows a client down that sends faster than is recognised. A stream that is to move ends at its next boundary
 with a close code of its own: what was said before has been answered, and the client sends the rest to whoever takes
 its next connection. Because nothing is carried over a boundary, that gives the same text.
 
@@ -24,10 +25,15 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from huidu.core.errors import HuiduError, InvalidError, UnavailableError
+from huidu.core.fairness import Holding, admits, giving_way, nearly_full
 from huidu.core.sockets import SocketReport
 from huidu.ports import Audio, Recognition
 from huidu.recognition.border import error_response
+from huidu.recognition.crowd import client_address
 from huidu.recognition.meter import CLIENT, SERVICE, VANISHED, Meter, Silence
+from huidu.recognition.pace import Pace
+from huidu.recognition.pieces import join
+from huidu.recognition.recorder import Kept
 from huidu.recognition.schemas import Move, OpenStreams, StreamStart, read_form
 from huidu.recognition.transcribe import Heard, Service, Turn
 from huidu.recognition.utterances import Passage, Utterances
@@ -45,25 +51,30 @@ _PARTIAL_S = 1.0
 _PARTIAL_COST = 4
 # Between two pieces of this length the event loop sees to the other streams.
 _PIECE_S = 1
+# Live audio brings at least four times as much.
+_LEAST_BYTES_PER_SECOND = 4_000
 # How long the server may take to say how a socket ended on which nothing can be sent any more.
 _LAST_WORD_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """At most `max_streams` are open; `queue_seconds` of audio may wait in each.
+    """At most `max_streams` are open; `queue_seconds` of audio may wait in each, and for `stall_seconds` untouched.
 
     The start message comes within `start_seconds`, and then something at least every `idle_seconds`. A stream that is
     to move does so within `move_seconds`, even when its audio has stopped coming in the middle of a word. An open
-    stream is reported every `report_seconds`.
+    stream is reported every `report_seconds`. When nearly all are open, one address opens no more than half of them,
+    and of an address that has more those end that brought next to nothing for `rest_seconds`.
     """
 
     max_streams: int = 64
     queue_seconds: float = 60
+    stall_seconds: float = 60
     start_seconds: float = 10
     idle_seconds: float = 120
     move_seconds: float = 30
     report_seconds: float = 10
+    rest_seconds: float = 10
 
 
 class OverloadError(UnavailableError):
@@ -111,6 +122,27 @@ class Streams:
             stream.move()
         return len(self._open)
 
+    def look(self) -> None:
+        """Ends streams that rest while others may want in; to be called about once a second."""
+        if not nearly_full(len(self._open), self._limits.max_streams):
+            return
+        streams = list(self._open)
+        rest_seconds = self._limits.rest_seconds
+        holdings = [Holding(stream.address, stream.resting_seconds(rest_seconds)) for stream in streams]
+        for place in giving_way(holdings, self._limits.max_streams, rest_seconds):
+            streams[place].end_resting()
+
+    def _find_room(self, address: str) -> None:
+        most, taken = self._limits.max_streams, len(self._open)
+        if taken >= most:
+            raise OverloadError(f"no more than {most} streams are accepted at a time; come again in a second")
+        held = sum(stream.address == address for stream in self._open)
+        if not admits(held, taken, most):
+            raise OverloadError(
+                f"{held} of at most {most} streams are this address's own, and few are left for others; "
+                "come again in a second"
+            )
+
     async def serve(self, socket: WebSocket) -> None:
         """Serves one stream to its end.
 
@@ -119,10 +151,7 @@ class Streams:
         """
         try:
             self._service.admit()
-            if len(self._open) >= self._limits.max_streams:
-                raise OverloadError(
-                    f"no more than {self._limits.max_streams} streams are accepted at a time; come again in a second"
-                )
+            self._find_room(client_address(socket.scope))
         except UnavailableError as error:
             await socket.send_denial_response(error_response(PATH, 503, str(error)))
             return
@@ -163,6 +192,7 @@ class _Inbox:
         self._limits = limits
         self._max_bytes = 0
         self.news = asyncio.Event()
+        self._taken = asyncio.Event()
         self.start: StreamStart | None = None
         self.audio = bytearray()
         self.audio_bytes = 0  # of all audio that was taken so far
@@ -171,6 +201,7 @@ class _Inbox:
     async def fill(self, receive: Callable[[], Awaitable[Message]]) -> NoReturn:
         """Reads the socket. Raises `WebSocketDisconnect` when it closes, and the error of anything wrong that comes."""
         while True:
+            await self._room()
             try:
                 async with asyncio.timeout(self._patience_s()):
                     message = await receive()
@@ -187,11 +218,25 @@ class _Inbox:
         whole = min(len(self.audio) // _SAMPLE_BYTES * _SAMPLE_BYTES, max_bytes)
         taken = bytes(self.audio[:whole])
         del self.audio[:whole]
+        self._taken.set()
         return taken
 
     @property
     def has_samples(self) -> bool:
         return len(self.audio) >= _SAMPLE_BYTES
+
+    async def _room(self) -> None:
+        """Waits while the inbox is full. Nothing is read meanwhile, so that the client has to wait, too."""
+        while self.start is not None and len(self.audio) >= self._max_bytes:
+            self._taken.clear()
+            try:
+                async with asyncio.timeout(self._limits.stall_seconds):
+                    await self._taken.wait()
+            except TimeoutError:
+                raise OverloadError(
+                    f"{self._limits.queue_seconds:g} s of audio wait, and nothing was recognised of them for "
+                    f"{self._limits.stall_seconds:g} s; come again later"
+                ) from None
 
     def _patience_s(self) -> float | None:
         if self.stopped:
@@ -211,10 +256,6 @@ class _Inbox:
             raise InvalidError('audio came before the start message; accepted first: {"type": "start", ...}')
         if self.stopped:
             raise InvalidError("audio came after stop; accepted: a new connection")
-        if len(self.audio) + len(audio) > self._max_bytes:
-            raise OverloadError(
-                f"audio comes faster than it is recognised; accepted: at most {self._limits.queue_seconds:g} s ahead"
-            )
         self.audio += audio
         self.audio_bytes += len(audio)
 
@@ -258,6 +299,22 @@ class _Stream:
         self._report = report
         self._meter = Meter(self._origin, version)
         self._silence: Silence | None = None
+        self.address = client_address(socket.scope)
+        self._pace = Pace(limits.rest_seconds)
+        self._waiting_since: float | None = None
+        self._rest: asyncio.Timeout | None = None
+
+    def resting_seconds(self, window_seconds: float) -> float:
+        """For how long has been waited for a client that brings next to nothing; 0 while there is work to do."""
+        if self._waiting_since is None or self._inbox.stopped or self._inbox.has_samples:
+            return 0.0
+        waiting_seconds = asyncio.get_running_loop().time() - self._waiting_since
+        return self._pace.slow_for(window_seconds, _LEAST_BYTES_PER_SECOND, waiting_seconds)
+
+    def end_resting(self) -> None:
+        """Ends it where it is waited for."""
+        if self._rest is not None:
+            self._rest.reschedule(asyncio.get_running_loop().time())
 
     def move(self) -> None:
         if self._move_by is None:
@@ -284,9 +341,9 @@ class _Stream:
         """Answers until the stream ends, and records it; how to close the socket."""
         try:
             moved = await self._converse_while_reading()
-            await self._record(None)
+            kept = await self._record(None)
         except WebSocketDisconnect:
-            await self._record_or_log(None)
+            await self._record(None)
             raise
         except HuiduError as error:
             return await self._fail(error)
@@ -296,13 +353,13 @@ class _Stream:
             return await self._fail(error, f"an internal error; the log knows it as {error_id}")
         if moved:
             return MOVED, MOVED_REASON
-        await self._send({"type": "done"})
+        await self._send({"type": "done", "recorded": kept})
         return 1000, ""
 
     async def _fail(self, error: Exception, detail: str | None = None) -> tuple[int, str]:
         failure = next((_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES), _INTERNAL)
         detail = detail or " ".join(str(error).split())
-        await self._record_or_log(detail)
+        await self._record(detail)
         await self._send({"type": "error", "error": failure.family, "detail": detail})
         return failure.close_code, ""
 
@@ -372,19 +429,13 @@ class _Stream:
         self._work = _Work(self._service, start.sample_rate_hz, hotwords, row, self._send, self._silence, self._inbox)
         await self._send({"type": "started", "version": self._version, "request_id": self._origin.request_id})
 
-    async def _record(self, error: str | None) -> None:
-        """Stores the row of this stream, once; a stream that never began has none."""
+    async def _record(self, error: str | None) -> Kept | None:
+        """Records the row of this stream, once, and says how; a stream that never began has none."""
         work, self._work = self._work, None
-        if work is not None:
-            work.look_for_silence()
-            await self._service.record(work.row(error))
-
-    async def _record_or_log(self, error: str | None) -> None:
-        """As `_record`, where something else went wrong first and is what the client must hear of."""
-        try:
-            await self._record(error)
-        except HuiduError:
-            _log.exception("the stream %s could not be recorded", self._origin.request_id)
+        if work is None:
+            return None
+        work.look_for_silence()
+        return (await self._service.record(work.row(error))).kept
 
     async def _send(self, message: dict[str, Any]) -> None:
         payload = orjson.dumps(message)
@@ -396,7 +447,20 @@ class _Stream:
         self._meter.went(payload, has_text=bool(message.get("text", "").strip()))
 
     async def _receive(self) -> Message:
-        message = await self._socket.receive()
+        loop = asyncio.get_running_loop()
+        started = self._waiting_since = loop.time()
+        try:
+            async with asyncio.timeout(None) as self._rest:
+                message = await self._socket.receive()
+        except TimeoutError:
+            raise InvalidError(
+                f"next to no audio came for {self._limits.rest_seconds:g} s, and others want a stream; "
+                "accepted: audio as it is spoken, or stop"
+            ) from None
+        finally:
+            self._waiting_since = self._rest = None
+        audio = message.get("bytes")
+        self._pace.came(len(audio) if audio is not None else 0, loop.time() - started)
         self._meter.came(message)
         return message
 
@@ -552,12 +616,3 @@ class _Work:
             "start_seconds": passage.start_sample / self._rate_hz,
             "end_seconds": passage.end_sample / self._rate_hz,
         }
-
-
-def join(texts: list[str]) -> str:
-    """One text of several. A space is put where two words of letters would grow together, as in English."""
-    joined = ""
-    for text in filter(None, texts):
-        grows = bool(joined) and joined[-1].isascii() and text[0].isascii()
-        joined += f" {text}" if grows else text
-    return joined

@@ -6,20 +6,38 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO, TypeVar
+from enum import Enum, auto
+from typing import Any, BinaryIO
 
 from huidu.core.errors import HuiduError, UnavailableError
-from huidu.ports import Audio, AudioReader, Engine, History, Recognition
+from huidu.ports import Audio, AudioReader, Engine, History, Recognition, Spools
 from huidu.recognition.metrics import Metrics
 from huidu.recognition.origin import Origin
+from huidu.recognition.pieces import PIECE_S, Piece, join, pieces
+from huidu.recognition.recorder import Recorded, Recorder, Submitted
 from huidu.recognition.warm import clips
 
 _log = logging.getLogger(__name__)
-_Result = TypeVar("_Result")
+# Of each file that lasts longer than a piece some seconds are in memory: no more of them are worked on at a time.
+_LONG_FILES = 32
+# What needs no engine gives the turn away after about so long.
+_TURN_S = 0.2
+_EARLY = "before its turn"
+_BLOCK_BYTES, _BLOCKS_A_TURN = 1 << 20, 64
+
+
+class _Next(Enum):
+    """What the recognition of a file needs to go on: just another turn, or to be one of the long files, too."""
+
+    TURN = auto()
+    LONG_FILE = auto()
+
+
+_Work = Generator["_Next | Submitted", None, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +93,7 @@ class Turn:
 
 
 class GoneError(HuiduError):
-    """The client went away before its turn: nobody waits for the answer."""
+    """The client went away before all was recognised: nobody waits for the answer."""
 
 
 class Service:
@@ -95,10 +113,11 @@ class Service:
         hotwords: tuple[str, ...] = (),
         on_failure: Callable[[HuiduError], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
+        spools: Spools | None = None,
     ) -> None:
         self._load = load
         self._reader = reader
-        self._history = history
+        self.recorder = Recorder(history, spools)
         self._info = info
         self._limits = limits
         self._hotwords = hotwords
@@ -110,20 +129,27 @@ class Service:
         self._depth = 0
         self._running: set[Turn] = set()
         self._lock = threading.Lock()
-        self.metrics = Metrics(info.version, lambda: self._depth)
+        self._long_files = asyncio.Semaphore(_LONG_FILES)
+        self.metrics = Metrics(info.version, lambda: self._depth, self.recorder.state)
 
     def start(self) -> Future[None]:
         """Begins to load and to warm up; the future ends when that is done or has failed, and never raises."""
+        self.recorder.start()
         return self._pool.submit(self._prepare)
 
     def stop(self) -> None:
         """Takes no more work; what is being decoded ends."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def failure(self) -> HuiduError | None:
+        """Why the model could not be loaded; None while nothing is known to be wrong."""
+        return self._failure
+
     def require_ready(self) -> None:
         """Raises `UnavailableError` until loaded and warmed up."""
         if self._failure is not None:
-            raise UnavailableError(f"version {self._info.version} could not be loaded: {self._failure}")
+            raise UnavailableError(f"version {self._info.version} could not be loaded; its instance's log says why")
         if self._engine is None:
             raise UnavailableError(f"version {self._info.version} is loading; come again when /readyz says so")
 
@@ -138,13 +164,22 @@ class Service:
         """Whether a recognition that came now would begin at once."""
         return self._depth < self._limits.workers
 
-    async def transcribe(self, asked: Asked, origin: Origin, gone: threading.Event) -> Recognition:
-        """The stored recognition. Once `gone` is set nobody waits for it any more: it is not begun, or unanswered.
+    async def transcribe(self, asked: Asked, origin: Origin, gone: threading.Event) -> Recorded:
+        """The recognition, recorded. Once `gone` is set nobody waits for it any more: it ends with the present piece.
 
+        A long file is recognised piece by piece, and goes to the end of the queue after each.
         Raises `InvalidError` for audio that is none, `UnavailableError` when it cannot be done now, `GoneError`.
         """
         self.admit()
-        return await self._queued(self._recognise, asked, origin, self._clock(), gone)
+        work = self._recognise(asked, origin, self._clock(), gone)
+        with self._counted():
+            async with AsyncExitStack() as held:
+                while True:
+                    reached = await asyncio.wrap_future(self._pool.submit(next, work))
+                    if isinstance(reached, Submitted):
+                        return await self.recorder.recorded(reached)
+                    if reached is _Next.LONG_FILE:
+                        await held.enter_async_context(self._long_files)
 
     def is_late(self, turn: Turn | None) -> bool:
         """Whether the engine hangs for whoever has this turn, or has none yet.
@@ -166,16 +201,16 @@ class Service:
         is not begun. Raises `UnavailableError` when it cannot be done now.
         """
         self.require_ready()
-        return await self._queued(self._hear, audio, hotwords, turn)
+        with self._counted():
+            return await asyncio.wrap_future(self._pool.submit(self._hear, audio, hotwords, turn))
 
     def blank(self, origin: Origin, filename: str) -> Recognition:
         """The row of a recognition that begins now, with nothing heard yet."""
         return self._row(origin, self._clock(), filename, hashlib.sha256().hexdigest())
 
-    async def record(self, row: Recognition) -> Recognition:
-        """Stores the row of a stream. Raises `UnavailableError`."""
-        # Not in the pool of the decoders: the row of a stream that has ended should not wait behind recognitions.
-        return replace(row, id=await asyncio.to_thread(self._history.add, row))
+    async def record(self, row: Recognition) -> Recorded:
+        """Records the row of a stream."""
+        return await self.recorder.recorded(self.recorder.submit(row))
 
     def _is_late(self, turn: Turn, now: float) -> bool:
         return turn.began is not None and now - turn.began > turn.audio_seconds + self._limits.patience_seconds
@@ -191,16 +226,15 @@ class Service:
             with self._lock:
                 self._running.discard(turn)
 
-    async def _queued(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
         with self._lock:
             self._depth += 1
-        job = self._pool.submit(work, *arguments)
-        job.add_done_callback(self._leave)
-        return await asyncio.wrap_future(job)
-
-    def _leave(self, _job: Future[Any]) -> None:
-        with self._lock:
-            self._depth -= 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._depth -= 1
 
     def _prepare(self) -> None:
         try:
@@ -208,7 +242,7 @@ class Service:
             for clip in clips():
                 origin = Origin(request_id=f"warming-{uuid.uuid4().hex}", purpose="warming")
                 row = self._row(origin, self._clock(), "warming", hashlib.sha256(clip.samples.tobytes()).hexdigest())
-                self._decode(engine, clip, row, self._hotwords, threading.Event())
+                list(self._decode(engine, [Piece(clip, clip.seconds)], row, self._hotwords, threading.Event()))
             self._engine = engine
             self.metrics.ready.set(1)
         except Exception as error:
@@ -218,19 +252,25 @@ class Service:
             self._failure = error
             self._on_failure(error)
 
-    def _recognise(self, asked: Asked, origin: Origin, created: float, gone: threading.Event) -> Recognition:
+    def _recognise(self, asked: Asked, origin: Origin, created: float, gone: threading.Event) -> _Work:
+        """Does one turn's work with each step, and gives the row on its way to the history with the last."""
         assert self._engine is not None
-        row = self._row(origin, created, asked.filename, _digest(asked.file))
+        digest = hashlib.sha256()
+        asked.file.seek(0)
+        for number, block in enumerate(iter(lambda: asked.file.read(_BLOCK_BYTES), b""), start=1):
+            digest.update(block)
+            if number % _BLOCKS_A_TURN == 0:
+                yield _Next.TURN
+        row = self._row(origin, created, asked.filename, digest.hexdigest())
         row = replace(
             row, language=asked.language, hotwords="\n".join(asked.hotwords) or None, options=asked.options or None
         )
         if gone.is_set():
-            error = GoneError("the client went away before its turn")
-            self._record_failure(row, error)
-            raise error
-        asked.file.seek(0)
-        audio = self._reader.read(asked.file, asked.filename)
-        return self._decode(self._engine, audio, row, (*self._hotwords, *asked.hotwords), gone)
+            raise self._left(row, _EARLY)
+        with self._reader.open(asked.file, asked.filename) as source:
+            if source.seconds is None or source.seconds > PIECE_S:
+                yield _Next.LONG_FILE
+            yield from self._decode(self._engine, pieces(source), row, (*self._hotwords, *asked.hotwords), gone)
 
     def _hear(self, audio: Audio, hotwords: tuple[str, ...], turn: Turn) -> Heard:
         assert self._engine is not None
@@ -246,31 +286,48 @@ class Service:
         return Heard(text, took_s * 1000)
 
     def _decode(
-        self, engine: Engine, audio: Audio, row: Recognition, hotwords: tuple[str, ...], gone: threading.Event
-    ) -> Recognition:
-        started = time.perf_counter()
-        try:
-            with self._its_turn(Turn(audio.seconds)):
-                text = engine.transcribe(audio, hotwords)
-        except Exception as error:
-            took_ms = (time.perf_counter() - started) * 1000
-            self._record_failure(replace(row, audio_seconds=audio.seconds, decode_ms=took_ms), error)
-            raise
-        took_s = time.perf_counter() - started
-        self.metrics.decoded(audio.seconds, took_s)
+        self, engine: Engine, parts: Iterable[Piece], row: Recognition, hotwords: tuple[str, ...], gone: threading.Event
+    ) -> _Work:
+        """Recognises pieces, one a turn, and hands the row over in the last turn."""
+        texts: list[str] = []
+        took_s = 0.0
+        turn_began, has_heard = time.perf_counter(), False
+        for piece in parts:
+            if has_heard or time.perf_counter() - turn_began > _TURN_S:
+                yield _Next.TURN
+                turn_began, has_heard = time.perf_counter(), False
+            if gone.is_set():
+                raise self._left(row, f"after {row.audio_seconds:.0f} s of its audio" if row.audio_seconds else _EARLY)
+            row = replace(row, audio_seconds=piece.end_seconds)
+            if piece.audio is None:
+                continue
+            started = time.perf_counter()
+            try:
+                with self._its_turn(Turn(piece.audio.seconds)):
+                    texts.append(engine.transcribe(piece.audio, hotwords))
+            except Exception as error:
+                took_s += time.perf_counter() - started
+                self._record_failure(replace(row, decode_ms=took_s * 1000), error)
+                raise
+            took_s += time.perf_counter() - started
+            has_heard = True
+        self.metrics.decoded(row.audio_seconds, took_s)
         answered = row.purpose == "live" and not gone.is_set()
-        done = replace(
-            row, raw_text=text, audio_seconds=audio.seconds, decode_ms=took_s * 1000, answered=answered, status="done"
-        )
-        return replace(done, id=self._history.add(done))
+        text = texts[0] if len(texts) == 1 else join(texts)
+        done = replace(row, raw_text=text, decode_ms=took_s * 1000, answered=answered, status="done")
+        # Whoever waits for the answer waits for this, and not the thread that could decode the next audio.
+        yield self.recorder.submit(done)
+
+    def _left(self, row: Recognition, when: str) -> GoneError:
+        """The error of a client that does not wait any more, recorded."""
+        error = GoneError(f"the client went away {when}")
+        self._record_failure(row, error)
+        return error
 
     def _record_failure(self, row: Recognition, error: Exception) -> None:
         self.metrics.failed(type(error).__name__)
-        try:
-            self._history.add(replace(row, error=" ".join(str(error).split())[:500] or type(error).__name__))
-        except HuiduError:
-            # The error itself is what the caller must hear of.
-            _log.exception("the failed recognition %s could not be recorded", row.request_id)
+        # The error itself is what the caller must hear of, however this is kept.
+        self.recorder.record(replace(row, error=" ".join(str(error).split())[:500] or type(error).__name__))
 
     def _row(self, origin: Origin, created: float, filename: str, digest: str) -> Recognition:
         """A row as it stands before anything is recognised."""
@@ -293,13 +350,6 @@ class Service:
             rule=origin.rule,
             unit=origin.unit,
             user_key=origin.unit,
+            unit_key_id=origin.key_id if origin.unit else None,
             status="error",
         )
-
-
-def _digest(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    file.seek(0)
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()

@@ -88,10 +88,11 @@ def speech_seconds(samples: Pcm, sample_rate_hz: int) -> float:
 
 
 class Utterances:
-    """Takes samples and gives passages, each ending with a boundary."""
+    """Takes samples and gives passages, each ending with a boundary. What stays under `heard_db` is not heard."""
 
-    def __init__(self, sample_rate_hz: int) -> None:
+    def __init__(self, sample_rate_hz: int, heard_db: float = _HEARD_DB) -> None:
         self._frame = sample_rate_hz // FRAMES_PER_S
+        self._heard_db = heard_db
         self._first_sample = 0
         # The first `_size` samples count; there is room for more, so that small pieces cost little.
         self._room: Pcm = np.empty(sample_rate_hz, np.int16)
@@ -149,7 +150,7 @@ class Utterances:
         levels.append(level_db)
         self._quietest_db = min(self._quietest_db, level_db)
         self._loudest_db = max(self._loudest_db, level_db)
-        if level_db >= _HEARD_DB:
+        if level_db >= self._heard_db:
             self._heard += 1
             if self._first_heard is None:
                 self._first_heard = len(levels) - 1
@@ -158,7 +159,7 @@ class Utterances:
         follows_db = min(self._quietest_db + _OVER_QUIETEST_DB, self._loudest_db - _UNDER_LOUDEST_DB)
         before_pause = len(levels) - _PAUSE_FRAMES
         assert self._first_heard is not None
-        if before_pause > self._first_heard and max(levels[-_PAUSE_FRAMES:]) < max(_HEARD_DB, follows_db):
+        if before_pause > self._first_heard and max(levels[-_PAUSE_FRAMES:]) < max(self._heard_db, follows_db):
             return before_pause + _TAIL_FRAMES
         return self._quietest_cut() if len(levels) >= LIMIT_FRAMES else None
 

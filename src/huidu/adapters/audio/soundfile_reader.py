@@ -1,86 +1,132 @@
-"""Reads uploaded audio with libsndfile."""
+"""Reads uploaded audio with libsndfile, block by block."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
-from huidu.core.errors import InvalidError
-from huidu.ports import Audio, Samples
+from huidu.adapters.audio.decimating import Decimator
+from huidu.adapters.audio.mixing import Mixer
+from huidu.adapters.audio.wav_head import mended
+from huidu.core.errors import InvalidError, TooLargeError
+from huidu.ports import Samples
 
 ACCEPTED = "WAV, FLAC, OGG, Opus or MP3"
 # What libsndfile calls these: it opens two dozen other formats, some of which match almost any bytes.
 _FORMATS = frozenset({"WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "MP3"})
-_BLOCK_FRAMES = 1 << 18
 _MIN_RATE_HZ, _MAX_RATE_HZ = 4_000, 384_000
-# Data sizes from here on are what encoders write that stream and do not know the size yet.
-_UNKNOWN_SIZE = 0x7FFF_0000
+_MAX_CHANNELS = 64
+# Rates above the first are brought down, to the second or a little more: engines would hold each sample for nothing.
+_KEPT_RATE_HZ, _SPEECH_RATE_HZ = 48_000, 16_000
+# No file has so many frames: what libsndfile says where it does not know.
+_UNKNOWN_FRAMES = 1 << 60
 _OGG_PAGE_BYTES = 27 + 255 + 255 * 255
+MAX_SECONDS = 6 * 3600.0
+# Stereo of that length at 96 kHz.
+_MAX_SAMPLES = int(MAX_SECONDS) * 2 * 96_000
 
 
 class SoundfileReader:
-    """`ports.AudioReader`: channels are averaged, the sample rate stays that of the file.
+    """`ports.AudioReader`: channels become one, the sample rate stays that of the file up to 48 kHz.
 
-    Audio longer than `max_seconds` is refused: a small compressed file can hold days of silence.
+    Audio of more than `max_seconds`, or `max_samples` over all its channels, is refused: a small compressed file can
+    hold days of silence, or hours of it at 384 kHz.
     """
 
-    def __init__(self, max_seconds: float = 4 * 3600) -> None:
+    def __init__(self, max_seconds: float = MAX_SECONDS, max_samples: int = _MAX_SAMPLES) -> None:
         self._max_seconds = max_seconds
+        self._max_samples = max_samples
 
-    def read(self, file: BinaryIO, filename: str) -> Audio:
-        """Raises `InvalidError` for what is empty, corrupt, cut short, too long or not audio."""
+    @contextmanager
+    def open(self, file: BinaryIO, filename: str) -> Iterator["SoundfileSource"]:
+        """Raises `InvalidError` for what is empty, corrupt, cut short or not audio; `TooLargeError`."""
         size_bytes = file.seek(0, 2)
-        file.seek(0)
         if size_bytes == 0:
             raise InvalidError(f"the audio is empty (0 bytes); accepted: {ACCEPTED}")
-        _refuse_cut_wav(file, size_bytes)
         _refuse_cut_ogg(file, size_bytes)
+        file = mended(file, size_bytes)
+        file.seek(0)
         try:
-            with soundfile.SoundFile(file) as sound:
-                return self._decode(sound)
+            sound = _Forward(file)
         except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
-            raise InvalidError(f"the audio cannot be decoded: {_reason(error)}; accepted: {ACCEPTED}") from error
+            raise _undecodable(error) from error
+        with sound:
+            yield SoundfileSource(sound, self._max_seconds, self._max_samples)
 
-    def _decode(self, sound: soundfile.SoundFile) -> Audio:
+
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """Read once from start to end. soundfile seeks after each block to where it is already, which fails in FLAC of
+    unknown length (from a pipe), unless it takes the file for one in which nobody can."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+class SoundfileSource:
+    """`ports.AudioSource`."""
+
+    def __init__(self, sound: soundfile.SoundFile, max_seconds: float, max_samples: int) -> None:
+        self._sound = sound
         rate_hz = int(sound.samplerate)
         if sound.format not in _FORMATS:
             raise InvalidError(f"the audio is {sound.format}; accepted: {ACCEPTED}")
         if not _MIN_RATE_HZ <= rate_hz <= _MAX_RATE_HZ:
             raise InvalidError(f"the audio has {rate_hz} samples a second; accepted: {_MIN_RATE_HZ} to {_MAX_RATE_HZ}")
-        blocks: list[Samples] = []
+        if sound.channels > _MAX_CHANNELS:
+            raise InvalidError(f"the audio has {sound.channels} channels; accepted: at most {_MAX_CHANNELS}")
+        self._max_seconds, self._max_samples = max_seconds, max_samples
+        self._factor = 1 if rate_hz <= _KEPT_RATE_HZ else rate_hz // _SPEECH_RATE_HZ
+        self.sample_rate_hz = round(rate_hz / self._factor)
+        known = 0 <= sound.frames < _UNKNOWN_FRAMES
+        self.seconds = sound.frames / rate_hz if known else None
+        # That of MP3 without an index is a guess.
+        if known and sound.format != "MP3":
+            self._refuse_too_many(sound.frames)
+
+    def blocks(self) -> Iterator[Samples]:
+        mixer = Mixer(self._sound.channels)
+        if self._factor == 1:
+            yield from (mixer.mix(block) for block in self._read())
+            return
+        decimator = Decimator(self._factor)
+        for block in self._read():
+            yield decimator.feed(mixer.mix(block))
+        yield decimator.rest()
+
+    def _read(self) -> Iterator[Samples]:
+        """Blocks of half a second, of shape (n, channels), until there are no more: a head may promise any number."""
         frames = 0
-        # By blocks: a header may promise any number of frames.
-        while len(block := sound.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
-            blocks.append(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32))
+        while len(block := self._next()):
             frames += len(block)
-            if frames > self._max_seconds * rate_hz:
-                raise InvalidError(f"the audio is longer than the accepted {self._max_seconds:g} seconds")
+            self._refuse_too_many(frames)
+            if not np.isfinite(block).all():
+                raise InvalidError("the audio holds values that are not numbers; accepted: finite samples")
+            yield block
         if frames == 0:
             raise InvalidError(f"the audio holds no samples; accepted: {ACCEPTED}")
-        samples = np.concatenate(blocks) if len(blocks) > 1 else np.ascontiguousarray(blocks[0])
-        if not np.isfinite(samples).all():
-            raise InvalidError("the audio holds values that are not numbers; accepted: finite samples")
-        return Audio(samples=samples, sample_rate_hz=rate_hz)
 
+    def _next(self) -> Samples:
+        try:
+            block: Samples = self._sound.read(self._sound.samplerate // 2, dtype="float32", always_2d=True)
+        except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
+            raise _undecodable(error) from error
+        return block
 
-def _refuse_cut_wav(file: BinaryIO, size_bytes: int) -> None:
-    """Refuses a WAV file that ends before its data does, which libsndfile would read as if it were whole."""
-    head = file.read(12)
-    if head[:4] == b"RIFF" and head[8:] == b"WAVE":
-        while len(chunk := file.read(8)) == 8:
-            length, here = int.from_bytes(chunk[4:], "little"), file.tell()
-            if chunk[:4] == b"data":
-                if here + length > size_bytes and length < _UNKNOWN_SIZE:
-                    raise InvalidError(
-                        f"the audio is cut short: {length} bytes of samples promised, {size_bytes - here} there"
-                    )
-                break
-            file.seek(here + length + length % 2)
-    file.seek(0)
+    def _refuse_too_many(self, frames: int) -> None:
+        if frames > self._max_seconds * self._sound.samplerate:
+            raise TooLargeError(f"the audio is longer than the accepted {self._max_seconds:g} seconds")
+        if frames * self._sound.channels > self._max_samples:
+            raise TooLargeError(
+                f"the audio holds more samples than the accepted {self._max_samples} over all channels; accepted: "
+                "shorter files, fewer channels or a lower sample rate"
+            )
 
 
 def _refuse_cut_ogg(file: BinaryIO, size_bytes: int) -> None:
     """Refuses an Ogg file that ends within a page (RFC 3533, 6), where libsndfile would read what is left."""
+    file.seek(0)
     if file.read(4) == b"OggS":
         file.seek(max(0, size_bytes - _OGG_PAGE_BYTES))
         tail = file.read()
@@ -88,7 +134,10 @@ def _refuse_cut_ogg(file: BinaryIO, size_bytes: int) -> None:
         lengths = page[27 : 27 + page[26]] if len(page) > 26 else b""
         if len(page) < 27 or len(lengths) < page[26] or len(page) < 27 + len(lengths) + sum(lengths):
             raise InvalidError("the audio is cut short: its last Ogg page is not complete")
-    file.seek(0)
+
+
+def _undecodable(error: Exception) -> InvalidError:
+    return InvalidError(f"the audio cannot be decoded: {_reason(error)}; accepted: {ACCEPTED}")
 
 
 def _reason(error: Exception) -> str:

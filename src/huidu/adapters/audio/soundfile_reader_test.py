@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from huidu.adapters.audio.soundfile_reader import SoundfileReader
-from huidu.core.errors import InvalidError
+from huidu.core.errors import InvalidError, TooLargeError
+from huidu.ports import Audio
 
 TONE = (0.5 * np.sin(np.arange(16_000) / 10)).astype(np.float32)
 ENCODINGS = [("WAV", "PCM_16"), ("WAV", "FLOAT"), ("FLAC", None), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None)]
@@ -24,9 +25,15 @@ def encoded(
     return file.getvalue()
 
 
+def read(content: bytes, reader: SoundfileReader = SoundfileReader()) -> Audio:
+    """A whole file at once."""
+    with reader.open(io.BytesIO(content), "upload.wav") as source:
+        return Audio(np.concatenate(list(source.blocks())), source.sample_rate_hz)
+
+
 def refusal(content: bytes) -> str:
     with pytest.raises(InvalidError) as caught:
-        SoundfileReader().read(io.BytesIO(content), "upload.wav")
+        read(content)
     assert "\n" not in str(caught.value)
     assert "0x" not in str(caught.value)
     return str(caught.value)
@@ -34,33 +41,33 @@ def refusal(content: bytes) -> str:
 
 @pytest.mark.parametrize(("kind", "subtype"), ENCODINGS)
 def test_every_accepted_format_is_read(kind: str, subtype: str | None) -> None:
-    audio = SoundfileReader().read(io.BytesIO(encoded(TONE, kind, subtype)), "")
+    audio = read(encoded(TONE, kind, subtype))
     assert (audio.sample_rate_hz, audio.samples.dtype.name, audio.samples.ndim) == (16_000, "float32", 1)
     assert audio.seconds == pytest.approx(1.0, abs=0.05)
 
 
 def test_samples_are_those_of_the_file_at_its_own_rate() -> None:
-    audio = SoundfileReader().read(io.BytesIO(encoded(TONE, "WAV", "FLOAT", 8_000)), "")
+    audio = read(encoded(TONE, "WAV", "FLOAT", 8_000))
     assert audio.sample_rate_hz == 8_000
     np.testing.assert_array_equal(audio.samples, TONE)
 
 
 def test_channels_are_averaged() -> None:
     stereo = np.stack([TONE, np.zeros_like(TONE)], axis=1)
-    audio = SoundfileReader().read(io.BytesIO(encoded(stereo, "WAV", "FLOAT")), "")
+    audio = read(encoded(stereo, "WAV", "FLOAT"))
     np.testing.assert_allclose(audio.samples, TONE / 2)
 
 
 def test_audio_longer_than_a_block_is_read_whole() -> None:
     long = np.tile(TONE, 40)
-    audio = SoundfileReader().read(io.BytesIO(encoded(long, "WAV", "FLOAT")), "")
+    audio = read(encoded(long, "WAV", "FLOAT"))
     np.testing.assert_array_equal(audio.samples, long)
 
 
 def test_a_wav_whose_encoder_did_not_know_the_size_is_read() -> None:
     content = bytearray(encoded(TONE))
     content[4:8] = content[40:44] = b"\xff\xff\xff\xff"
-    assert len(SoundfileReader().read(io.BytesIO(bytes(content)), "").samples) == len(TONE)
+    assert len(read(bytes(content)).samples) == len(TONE)
 
 
 def test_empty_content_is_refused() -> None:
@@ -72,7 +79,7 @@ def test_what_is_not_audio_is_refused(content: bytes) -> None:
     refusal(content)
 
 
-@pytest.mark.parametrize(("kind", "subtype"), ENCODINGS[:-1])
+@pytest.mark.parametrize(("kind", "subtype"), ENCODINGS[2:-1])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
 def test_a_file_that_is_cut_short_is_refused(kind: str, subtype: str | None, kept: float) -> None:
     whole = encoded(np.tile(TONE, 4), kind, subtype)
@@ -98,15 +105,59 @@ def test_a_senseless_sample_rate_is_refused() -> None:
     assert "1000 samples a second" in refusal(encoded(TONE, rate_hz=1000))
 
 
-def test_audio_that_is_too_long_is_refused() -> None:
-    with pytest.raises(InvalidError, match="longer than the accepted 10 seconds"):
-        SoundfileReader(max_seconds=10).read(io.BytesIO(encoded(np.tile(TONE, 11))), "")
+@pytest.mark.parametrize(("kind", "subtype"), ENCODINGS)
+def test_audio_that_is_too_long_is_refused_at_once_where_the_head_says_so(kind: str, subtype: str | None) -> None:
+    content = io.BytesIO(encoded(np.tile(TONE, 11), kind, subtype))
+    opened = SoundfileReader(max_seconds=10).open(content, "")
+    if kind != "MP3":
+        with pytest.raises(TooLargeError, match="longer than the accepted 10 seconds"):
+            opened.__enter__()
+        return
+    with opened as source, pytest.raises(TooLargeError, match="longer than the accepted 10 seconds"):
+        list(source.blocks())
+
+
+def test_more_samples_than_can_be_worked_through_are_refused() -> None:
+    stereo = encoded(np.stack([TONE, TONE], axis=1))
+    assert len(read(stereo, SoundfileReader(max_samples=32_000)).samples) == 16_000
+    with pytest.raises(TooLargeError, match="more samples than the accepted 31999 over all channels"):
+        read(stereo, SoundfileReader(max_samples=31_999))
+
+
+def test_a_file_is_read_in_blocks_of_half_a_second() -> None:
+    with SoundfileReader().open(io.BytesIO(encoded(np.tile(TONE, 3))), "") as source:
+        assert source.seconds == 3
+        assert [len(block) for block in source.blocks()] == [8_000] * 6
+
+
+@pytest.mark.parametrize("rate_hz", [88_200, 96_000, 192_000, 384_000])
+def test_studio_rates_are_brought_down_and_stay_in_step(rate_hz: int) -> None:
+    seconds = np.arange(rate_hz) / rate_hz
+    low, high = np.sin(2 * np.pi * 440 * seconds), np.sin(2 * np.pi * 20_000 * seconds)
+    audio = read(encoded((0.4 * low + 0.4 * high).astype(np.float32), "WAV", "FLOAT", rate_hz))
+    assert 16_000 <= audio.sample_rate_hz < 24_000
+    assert audio.seconds == pytest.approx(1.0, abs=2e-4)
+    expected = 0.4 * np.sin(2 * np.pi * 440 * np.arange(len(audio.samples)) / audio.sample_rate_hz)
+    np.testing.assert_allclose(audio.samples[200:-200], expected[200:-200], atol=2e-3)
+
+
+def test_more_channels_than_anybody_records_are_refused() -> None:
+    assert "65 channels" in refusal(encoded(np.zeros((100, 65), np.float32)))
+
+
+def test_flac_from_a_pipe_whose_head_knows_no_length_is_read() -> None:
+    content = bytearray(encoded(TONE, "FLAC", None))
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    with SoundfileReader().open(io.BytesIO(bytes(content)), "") as source:
+        assert source.seconds is None
+        assert sum(len(block) for block in source.blocks()) == len(TONE)
 
 
 @given(st.binary(max_size=2000))
 def test_random_bytes_are_audio_or_refused(content: bytes) -> None:
     with suppress(InvalidError):
-        SoundfileReader().read(io.BytesIO(content), "")
+        read(content)
 
 
 @given(at=st.integers(0, 60), value=st.binary(min_size=1, max_size=8))
@@ -114,13 +165,13 @@ def test_a_wav_with_a_damaged_header_is_audio_or_refused(at: int, value: bytes) 
     content = bytearray(encoded(TONE[:800]))
     content[at : at + len(value)] = value
     with suppress(InvalidError):
-        SoundfileReader().read(io.BytesIO(bytes(content)), "")
+        read(bytes(content))
 
 
-def test_a_header_that_promises_endless_audio_costs_no_memory() -> None:
+def test_a_header_that_promises_endless_audio_is_refused_at_once() -> None:
     content = bytearray(encoded(TONE, "FLAC", None))
     # The last 36 bits of STREAMINFO's middle are the number of samples (RFC 9639, 8.2).
     content[21] |= 0x0F
     content[22:26] = struct.pack(">I", 0xFFFF_FFFF)
-    with suppress(InvalidError):
-        assert len(SoundfileReader().read(io.BytesIO(bytes(content)), "").samples) <= len(TONE)
+    with pytest.raises(TooLargeError, match="longer than the accepted 21600 seconds"):
+        read(bytes(content))

@@ -1,4 +1,3 @@
-import io
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -141,11 +140,11 @@ def engine() -> SherpaEngine:
 
 
 def kit_audio(count: int) -> list[Audio]:
-    from huidu.adapters.audio.soundfile_reader import SoundfileReader
+    from huidu.adapters.audio.soundfile_reader_test import read
 
     lines = (KIT / "test.tsv").read_text(encoding="utf-8").splitlines()
     paths = [KIT / line.split("\t")[lines[0].split("\t").index("audio")] for line in lines[1 : count + 1]]
-    return [SoundfileReader().read(io.BytesIO(path.read_bytes()), path.name) for path in paths]
+    return [read(path.read_bytes()) for path in paths]
 
 
 @needs_kit
@@ -175,3 +174,24 @@ def test_threads_get_the_same_texts(engine: SherpaEngine) -> None:
 def test_very_short_audio_is_no_error(engine: SherpaEngine, samples: int) -> None:
     text = engine.transcribe(Audio(np.zeros(samples, np.float32), 16_000))
     assert samples >= 160 or text == ""
+
+
+@needs_kit
+def test_every_channel_layout_gives_the_text_of_its_speech(engine: SherpaEngine) -> None:
+    from huidu.adapters.audio.soundfile_reader_test import encoded, read
+
+    nothing = np.float32(0)
+    for clip in kit_audio(5):
+        text, speech = engine.transcribe(clip), clip.samples
+        layouts = {
+            "the same in both": [speech, speech],
+            "opposite phase": [speech, -speech],
+            "nearly opposite": [speech, np.float32(-0.7) * speech],
+            "5.1, centre": [nothing * speech] * 2 + [speech] + [nothing * speech] * 3,
+            "5.1, behind": [nothing * speech] * 5 + [speech],
+        }
+        heard = {
+            name: engine.transcribe(read(encoded(np.stack(channels, axis=1), "WAV", "FLOAT", clip.sample_rate_hz)))
+            for name, channels in layouts.items()
+        }
+        assert heard == dict.fromkeys(layouts, text)

@@ -18,6 +18,7 @@ from huidu.core.codec import StoredError
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.places import Places
 from huidu.core.routes import Routes, from_json, rolled_back, to_json
+from huidu.core.units import UnitKeys, unit_keys
 from huidu.ports import FenceError, Written
 
 _MADE_SECRET = re.compile("[0-9a-f]{32}")
@@ -63,7 +64,10 @@ class FileGateway(ABC):
         self._lay_out()
         # Written again although in force: ports may differ now, and another version of Huidu may have rendered it.
         known = self.routes()
-        if known is not None:
+        if known is not None and known.candidate is not None and routes.candidate is None:
+            # Their release is over, and was so before they could be exchanged.
+            routes = replace(routes, generation=known.generation + 2)
+        elif known is not None:
             expires_at = None if known.expires_at is None else routes.expires_at
             routes = replace(known, upstreams=routes.upstreams, expires_at=expires_at)
         self._write(routes, wait=False)
@@ -168,6 +172,10 @@ class FileGateway(ABC):
                 f"accepted: the same secret, or neither {path.name} nor {copy.name} for a new one"
             )
         return kept
+
+    def keys(self) -> UnitKeys:
+        """The keys under which users and clients appear in log and store."""
+        return unit_keys(self.secret())
 
     def _refuse_behind(self, fence: int) -> None:
         if (found := self.fence()) > fence:

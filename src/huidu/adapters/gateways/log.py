@@ -304,6 +304,7 @@ def _observation(row: dict[str, Any]) -> Observation:
         _whole(row, "frames_down"),
         row.get("open") is True,
         not _BROKEN.isdisjoint(str(row.get("flags")).split(",")),
+        _text(row, "key_id"),
     )
 
 

@@ -10,7 +10,8 @@
 -- Each is called only when the policy needs it.
 
 local bit = require("bit")
-local tobit, lshift, rshift, band, bxor = bit.tobit, bit.lshift, bit.rshift, bit.band, bit.bxor
+local tobit, lshift, rshift, band, bor, bxor = bit.tobit, bit.lshift, bit.rshift, bit.band, bit.bor, bit.bxor
+local rol, bswap, tohex = bit.rol, bit.bswap, bit.tohex
 local byte, char, find, sub, format = string.byte, string.char, string.find, string.sub, string.format
 local floor, min = math.floor, math.min
 
@@ -47,13 +48,64 @@ local function bucket(salt, user)
   return min(9999, floor(((murmur2(salt .. ":" .. user) + 1) * 10000 - 1) / 4294967295))
 end
 
--- 64 bits of a keyed hash of a text, as 16 hexadecimal digits.
-local function keyed_hash(secret, text)
-  return format("%08x%08x", murmur2(secret .. ":a:" .. text), murmur2(secret .. ":b:" .. text))
+-- ------------------------------------------------------------------ HalfSipHash-2-4, 64 bit (core/halfsiphash.py)
+
+local function round(v0, v1, v2, v3)
+  v0 = tobit(v0 + v1)
+  v1 = bxor(rol(v1, 5), v0)
+  v0 = rol(v0, 16)
+  v2 = tobit(v2 + v3)
+  v3 = bxor(rol(v3, 8), v2)
+  v0 = tobit(v0 + v3)
+  v3 = bxor(rol(v3, 7), v0)
+  v2 = tobit(v2 + v1)
+  v1 = bxor(rol(v1, 13), v2)
+  return v0, v1, rol(v2, 16), v3
 end
 
-local function unit(secret, user)
-  return keyed_hash(secret, user)
+local function two_rounds(v0, v1, v2, v3)
+  return round(round(v0, v1, v2, v3))
+end
+
+-- The last word of a text: what is left from a position on, and its whole length modulo 256 in the highest byte.
+local function last_word(text, from)
+  local n = #text
+  local word = lshift(n, 24)
+  local rest = n % 4
+  if rest > 0 then word = bor(word, byte(text, from)) end
+  if rest > 1 then word = bor(word, lshift(byte(text, from + 1), 8)) end
+  if rest > 2 then word = bor(word, lshift(byte(text, from + 2), 16)) end
+  return word
+end
+
+-- The hash of a text under a key, which is two numbers of 32 bits: 16 hexadecimal digits.
+local function keyed_hash(key, text)
+  local k0, k1 = key[1], key[2]
+  local v0, v1, v2, v3 = k0, bxor(k1, 0xee), bxor(k0, 0x6c796765), bxor(k1, 0x74656462)
+  local from = 1
+  for start = 1, #text - 3, 4 do
+    local a, b, c, d = byte(text, start, start + 3)
+    local word = tobit(a + b * 0x100 + c * 0x10000 + d * 0x1000000)
+    v0, v1, v2, v3 = two_rounds(v0, v1, v2, bxor(v3, word))
+    v0, from = bxor(v0, word), start + 4
+  end
+  local word = last_word(text, from)
+  v0, v1, v2, v3 = two_rounds(v0, v1, v2, bxor(v3, word))
+  v0, v2 = bxor(v0, word), bxor(v2, 0xee)
+  v0, v1, v2, v3 = two_rounds(two_rounds(v0, v1, v2, v3))
+  local first = bxor(v1, v3)
+  v0, v1, v2, v3 = two_rounds(two_rounds(v0, bxor(v1, 0xdd), v2, v3))
+  return tohex(bswap(first)) .. tohex(bswap(bxor(v1, v3)))
+end
+
+-- The unit of a user, of whom `kind` says what he was known by. Who is given an id to keep comes again with a cookie.
+local function unit(keys, kind, user)
+  return keyed_hash(keys.unit, (kind == "new" and "cookie" or kind) .. ":" .. user)
+end
+
+-- The id that a user is given to keep: made of the request's, which is logged, and not to be guessed from it.
+local function minted(keys, request_id)
+  return keyed_hash(keys.new_high, request_id) .. keyed_hash(keys.new_low, request_id)
 end
 
 local function blank(c) return c == SPACE or c == TAB end
@@ -294,11 +346,6 @@ local function choose(policy, host, handle, seen, drawn, now)
   return "rest"
 end
 
--- The id that a user is given to keep: made of the request's, which is logged, and not to be guessed from it.
-local function minted(secret, request_id)
-  return keyed_hash(secret, "new:1:" .. request_id) .. keyed_hash(secret, "new:2:" .. request_id)
-end
-
 local function user_of(policy, host, handle, seen)
   for index = 1, #policy.key do
     local kind = policy.key[index]
@@ -315,7 +362,7 @@ local function user_of(policy, host, handle, seen)
     if type(found) == "string" and found ~= "" then return found, kind end
   end
   local id = host.request_id(handle)
-  if policy.mints then return minted(policy.secret, id), "new" end
+  if policy.mints then return minted(policy.keys, id), "new" end
   return id, "request"
 end
 
@@ -323,13 +370,18 @@ end
 -- cookie may be as long as a header: those longer than any id are not kept.
 local KEPT_USERS, LONGEST_KEPT = 4096, 256
 
--- What is drawn for a user: a table of its bucket and unit, the same one while it is kept.
-local function draw(policy, user)
-  local found = policy.drawn[user]
+local function forget_users(policy)
+  policy.drawn, policy.users = { new = {}, request = {} }, 0
+  for _, kind in ipairs(policy.key) do policy.drawn[kind] = {} end
+end
+
+-- What is drawn for a user known by something: a table of its bucket and unit, the same one while it is kept.
+local function draw(policy, user, kind)
+  local found = policy.drawn[kind][user]
   if not found then
-    if policy.users >= KEPT_USERS then policy.drawn, policy.users = {}, 0 end
-    found = { bucket = bucket(policy.salt, user), unit = unit(policy.secret, user) }
-    if #user <= LONGEST_KEPT then policy.drawn[user], policy.users = found, policy.users + 1 end
+    if policy.users >= KEPT_USERS then forget_users(policy) end
+    found = { bucket = bucket(policy.salt, user), unit = unit(policy.keys, kind, user) }
+    if #user <= LONGEST_KEPT then policy.drawn[kind][user], policy.users = found, policy.users + 1 end
   end
   return found
 end
@@ -340,7 +392,7 @@ local function peer_of(policy, packed)
   local found = policy.peers[packed]
   if not found then
     if policy.number_of_peers >= KEPT_PEERS then policy.peers, policy.number_of_peers = {}, 0 end
-    found = keyed_hash(policy.secret, "peer:" .. hex(sub(packed, 1, 8)))
+    found = keyed_hash(policy.keys.peer, sub(packed, 1, 8))
     policy.peers[packed], policy.number_of_peers = found, policy.number_of_peers + 1
   end
   return found
@@ -397,7 +449,8 @@ local function compile(policy)
   for _, kind in ipairs(policy.key) do
     if kind == "cookie" then policy.mints = true end
   end
-  policy.drawn, policy.users = {}, 0
+  for _, key in pairs(policy.keys) do key[1], key[2] = tobit(key[1]), tobit(key[2]) end
+  forget_users(policy)
   policy.peers, policy.number_of_peers = {}, 0
   return policy
 end
@@ -411,7 +464,7 @@ local function decide(policy, host, handle, now)
   local claims = #policy.claims > 0 and usable_claims(host, handle, policy.claims, cookies) or NO_CLAIMS
   local seen = { cookies = cookies, claims = claims, address = address }
   local user, kind = user_of(policy, host, handle, seen)
-  local drawn = draw(policy, user)
+  local drawn = draw(policy, user, kind)
   local rule = choose(policy, host, handle, seen, drawn.bucket, now)
   return rule, rule == "included" or rule == "share", drawn, kind, user, peer_of(policy, address)
 end

@@ -7,6 +7,7 @@ from huidu.core.address import Network
 from huidu.core.audience import CLOCK_BACK_SECONDS, Matcher, NetworkRule
 from huidu.core.faces import faces_of
 from huidu.core.routes import Routes, matcher_to_json
+from huidu.core.units import UnitKeys
 
 
 def policy_source() -> str:
@@ -15,7 +16,7 @@ def policy_source() -> str:
 
 
 def policy_json(
-    routes: Routes, secret: str, trusted: tuple[Network, ...], recognition_paths: tuple[str, ...] = ()
+    routes: Routes, keys: UnitKeys, trusted: tuple[Network, ...], recognition_paths: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """What `compile` in `policy.lua` takes. `trusted` are the proxies whose word on the client's address counts.
 
@@ -26,7 +27,8 @@ def policy_json(
     sources = audience.jwt.sources if audience.jwt else ()
     policy: dict[str, Any] = {
         "generation": routes.generation,
-        "secret": secret,
+        "keys": {name: _words(getattr(keys, name)) for name in ("unit", "peer", "new_high", "new_low")},
+        "key_id": keys.key_id,
         "salt": routes.bucket_salt,
         "stable": routes.stable,
         "share_bp": routes.share_bp,
@@ -52,6 +54,10 @@ def policy_json(
         "sockets": None if faces.sockets is None else list(faces.sockets),
     }
     return policy | {name: value for name, value in known.items() if value is not None}
+
+
+def _words(key: bytes) -> list[int]:
+    return [int.from_bytes(half, "little") for half in (key[:4], key[4:])]
 
 
 def _matcher(rule: Matcher) -> dict[str, Any]:

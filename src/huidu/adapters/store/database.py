@@ -2,7 +2,8 @@
 
 Several processes open the same folder, often at the same moment (the instances and control start together),
 so that making and migrating happen under a file lock. Only SQLAlchemy's errors stop at this border:
-`reading`, `writing` and `store_errors` turn them into `UnavailableError`.
+`reading`, `writing` and `store_errors` turn them into `UnavailableError`, and into `LostError` where the database is
+gone or damaged. Whoever has it open finds a new one at the same path by itself.
 """
 
 import fcntl
@@ -11,21 +12,22 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, create_engine, event, inspect, select
+from sqlalchemy import URL, Column, Connection, Engine, MetaData, String, Table, create_engine, event, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from huidu.adapters.store.opened import OpenedFile, is_lost
 from huidu.adapters.store.schema import metadata
-from huidu.core.errors import InvalidError, UnavailableError
+from huidu.core.errors import InvalidError, LostError, UnavailableError
 
 FILE_NAME = "history.db"
 # The newest migration. Instances write it into a fresh database without importing Alembic; a test holds it to
 # what lies in `migrations/versions`.
-HEAD = "0002"
+HEAD = "0003"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_S = 5.0
@@ -37,17 +39,17 @@ _NETWORK = re.compile(
 _alembic_version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
 
-def open_database(data: Path, migrate: bool) -> Engine:
+def open_database(data: Path, migrate: bool, busy_seconds: float | None = None) -> Engine:
     """The database of a data folder, with folder and schema made where there are none.
 
     With `migrate` an older schema is brought to the newest, after a copy of the file. A newer schema is left as
     it is: migrations only add. Raises `InvalidError` for a folder that cannot hold a database, `UnavailableError`
-    when it cannot be opened now.
+    when it cannot be opened now, `LostError` where it is damaged. A transaction waits `busy_seconds` for others.
     """
     _make_folder(data)
-    engine = _connect(data / FILE_NAME)
+    engine = connected(data / FILE_NAME, busy_seconds)
     try:
-        with _alone(data), store_errors():
+        with alone(data), store_errors(), making(engine):
             _prepare(engine, data / FILE_NAME, migrate)
             _close_to_others(data)
     except BaseException:
@@ -66,22 +68,32 @@ def reading(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that holds the write lock from its start; all of it is stored, or nothing."""
-    with store_errors(), engine.begin() as connection:
-        yield connection
+    with store_errors():
+        with engine.begin() as connection:
+            info = connection.info
+            yield connection
+        _opened(engine).refuse_moved(info)
+
+
+def knows_unit_keys(connection: Connection) -> bool:
+    """Whether the history says which key made a unit: it does not before control has migrated it (0003)."""
+    query = "SELECT 1 FROM pragma_table_info('recognition_history') WHERE name = 'unit_key_id'"
+    return connection.exec_driver_sql(query).first() is not None
 
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Turns what the database reports into `UnavailableError`, keeping its own words."""
+    """Turns what the database reports into `UnavailableError` or `LostError`, keeping its own words."""
     try:
         yield
     except UnicodeDecodeError as error:
         # SQLite's words about what is damaged quote it, and the driver takes them for UTF-8.
-        raise UnavailableError("the store cannot do it now: its tables are described by what is no text") from error
+        raise LostError("the store cannot do it now: its tables are described by what is no text") from error
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         said = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
-        raise UnavailableError(f"the store cannot do it now: {said}") from error
+        kind = LostError if is_lost(cause) else UnavailableError
+        raise kind(f"the store cannot do it now: {said}") from error
 
 
 def network_file_system(path: Path, mounts: str) -> str | None:
@@ -114,7 +126,7 @@ def _make_folder(data: Path) -> None:
 
 
 @contextmanager
-def _alone(data: Path) -> Iterator[None]:
+def alone(data: Path) -> Iterator[None]:
     """Lets one process at a time make or migrate the database; the lock dies with its process."""
     descriptor = os.open(data / f"{FILE_NAME}.lock", os.O_WRONLY | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "a") as lock:
@@ -130,17 +142,41 @@ def _close_to_others(data: Path) -> None:
             path.chmod(0o600)
 
 
-def _connect(file: Path) -> Engine:
+def connected(file: Path, busy_seconds: float | None = None) -> Engine:
+    """An engine for the database in a file, which need not be there yet."""
+    opened = OpenedFile(file, _BUSY_TIMEOUT_S if busy_seconds is None else busy_seconds)
     engine = create_engine(
-        f"sqlite:///{file}",
-        connect_args={"timeout": _BUSY_TIMEOUT_S},
+        URL.create("sqlite", database=str(file)),
+        creator=opened.connect,
         pool_size=8,
         json_serializer=_to_json,
         json_deserializer=_from_json,
+        execution_options={"huidu_opened": opened},
     )
+    event.listen(engine, "connect", opened.connected)
     event.listen(engine, "connect", _set_up)
+    event.listen(engine, "checkout", opened.check)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _opened(engine: Engine) -> OpenedFile:
+    opened: OpenedFile = engine.get_execution_options()["huidu_opened"]
+    return opened
+
+
+@contextmanager
+def making(engine: Engine) -> Iterator[None]:
+    """Makes the file where there is none; until it holds a database it may be empty."""
+    opened = _opened(engine)
+    # Never opened where it is there: to close it again would drop the locks that this process holds on it.
+    with suppress(FileExistsError):
+        os.close(os.open(opened.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    opened.making = True
+    try:
+        yield
+    finally:
+        opened.making = False
 
 
 def _to_json(value: Any) -> str:
@@ -156,7 +192,11 @@ def _from_json(text: str | bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
+        pass
+    try:
         return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnavailableError(f"the store holds what is no JSON ({error}); accepted: what Huidu stored") from error
 
 
 def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
@@ -177,7 +217,7 @@ def _prepare(engine: Engine, file: Path, migrate: bool) -> None:
     with reading(engine) as connection:
         tables = set(inspect(connection).get_table_names())
     if not tables:
-        _create(engine)
+        create(engine)
         return
     if tables != {_alembic_version.name} and not {_alembic_version.name, "recognition_history"} <= tables:
         raise InvalidError(f"{file} is a database of something else; give another data folder")
@@ -185,7 +225,8 @@ def _prepare(engine: Engine, file: Path, migrate: bool) -> None:
         _migrate(engine, file)
 
 
-def _create(engine: Engine) -> None:
+def create(engine: Engine) -> None:
+    """The newest schema in an empty database."""
     with writing(engine) as connection:
         metadata.create_all(connection)
         _alembic_version.create(connection)

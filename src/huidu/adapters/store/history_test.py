@@ -1,5 +1,6 @@
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,24 @@ def test_scripts_find_the_columns_as_they_expect_them(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "history.db")) as connection:
         found = connection.execute("SELECT created_time, raw_text, itn_enabled, rtf, options FROM recognition_history")
         assert found.fetchall() == [("2026-11-22 08:10:22.123", "你好", 0, 0.01, None)]
+
+
+def test_an_instance_serves_on_a_history_that_control_has_not_migrated_yet(tmp_path: Path) -> None:
+    open_database(tmp_path, migrate=False).dispose()
+    with closing(sqlite3.connect(tmp_path / "history.db")) as connection:
+        connection.execute("ALTER TABLE recognition_history DROP COLUMN unit_key_id")
+        connection.execute("ALTER TABLE socket_reports DROP COLUMN unit_key_id")
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+        connection.commit()
+    history = SqlHistory(open_database(tmp_path, migrate=False))
+    row = replace(ROW, release_id=1, unit="0" * 16, unit_key_id="h1-3f2a9c")
+    first = history.add(row)
+    history.correct(first, "你好", "li", 1.0)
+    assert [each.unit_key_id for each in (history.get(first), *history.page(9, None, None, None))] == [None, None]
+    assert [each.id for each in history.corrections(1, ())] == [first]
+    open_database(tmp_path, migrate=True).dispose()
+    second = history.add(replace(row, request_id="r-2"))
+    assert [history.get(each).unit_key_id for each in (first, second)] == [None, "h1-3f2a9c"]
 
 
 def test_rows_of_other_programs_are_read(tmp_path: Path) -> None:

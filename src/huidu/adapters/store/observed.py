@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Engine, Text, and_, case, cast, func, select
 
-from huidu.adapters.store.database import FILE_NAME, open_database, reading
+from huidu.adapters.store.database import FILE_NAME, knows_unit_keys, open_database, reading
 from huidu.adapters.store.history import text_of
 from huidu.adapters.store.schema import recognition_history as table
 from huidu.core.errors import InvalidError
@@ -23,7 +23,8 @@ _SPEECH = case((_SEGMENTS == "[]", False), (_SEGMENTS.like("[%"), True))
 class ObservedRow(NamedTuple):
     """A live recognition that was answered, or one that failed; lengths are 0 where nobody knows.
 
-    `user` is the unit, else the user key; `speech` whether voice activity detection found any, None without it.
+    `user` is the unit with the id of its key (`core/units.py`), else the user key; `speech` whether voice activity
+    detection found any, None without it.
     """
 
     version: str
@@ -41,6 +42,11 @@ class ObservedRow(NamedTuple):
     speech: bool | None
 
 
+_UNIT, _KEY_ID = func.nullif(table.c.unit, ""), func.nullif(table.c.unit_key_id, "")
+_USER_KEY = func.nullif(table.c.user_key, "")
+_OLD_USER = func.coalesce(_UNIT, _USER_KEY)
+# The same digits under different keys are different users.
+_USER = func.coalesce(_KEY_ID + ":" + _UNIT, _UNIT, _USER_KEY)
 # In the order of the fields.
 _COLUMNS = (
     table.c.version,
@@ -48,7 +54,7 @@ _COLUMNS = (
     ~_DONE,
     table.c.rule,
     table.c.attempt,
-    func.coalesce(func.nullif(table.c.unit, ""), func.nullif(table.c.user_key, "")),
+    _USER,
     func.coalesce(table.c.raw_text, ""),
     table.c.corrected_text,
     table.c.language,
@@ -75,10 +81,13 @@ def observed(
 
     Of all versions, or of some. Raises `UnavailableError` when the store cannot be read.
     """
-    query = select(*_COLUMNS).where(_between(since, until)).order_by(table.c.created_time, table.c.id)
-    if versions is not None:
-        query = query.where(table.c.version.in_(versions))
     with reading(engine) as connection:
+        # Only control migrates: a history of before there were key ids is read as it is.
+        old = not knows_unit_keys(connection)
+        columns = [_OLD_USER if old and column is _USER else column for column in _COLUMNS]
+        query = select(*columns).where(_between(since, until)).order_by(table.c.created_time, table.c.id)
+        if versions is not None:
+            query = query.where(table.c.version.in_(versions))
         found = connection.execution_options(yield_per=_FETCHED_ROWS).execute(query)
         for row in found:
             yield ObservedRow._make(row)

@@ -124,6 +124,19 @@ def test_a_user_is_the_unit_or_the_key(engine: Engine, unit: str | None, key: st
     assert [row.user for row in found(engine)] == [user]
 
 
+def test_units_of_different_keys_are_different_users(engine: Engine) -> None:
+    for key_id in (None, "h1-3f2a9c", ""):
+        store(engine, unit="u", unit_key_id=key_id)
+    assert [row.user for row in found(engine)] == ["u", "h1-3f2a9c:u", "u"]
+
+
+def test_a_history_of_before_there_were_key_ids_is_observed(engine: Engine) -> None:
+    store(engine, unit="u")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE recognition_history DROP COLUMN unit_key_id")
+    assert [row.user for row in found(engine)] == ["u"]
+
+
 @pytest.mark.parametrize(
     ("segments", "speech"),
     [

@@ -1,18 +1,23 @@
 """Releases, their events and their evidence in SQL."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from huidu.adapters.store.database import reading, writing
+from huidu.adapters.store.mending import begin_again, damage
+from huidu.adapters.store.opened import Identity, identity
 from huidu.adapters.store.schema import evidence, peak_memory, release_events, releases, state
 from huidu.core.codec import StoredError
-from huidu.core.errors import NotFoundError, TakenOverError, UnavailableError
+from huidu.core.errors import LostError, NotFoundError, TakenOverError, UnavailableError
 from huidu.core.evidence import Kind, Row
 from huidu.core.record import (
+    Happening,
     Record,
     Watch,
     fleet_from_json,
@@ -22,48 +27,96 @@ from huidu.core.record import (
     running_release,
 )
 from huidu.core.release import Fleet
-from huidu.ports import Stored
+from huidu.ports import Loss, Stored
 
-_FLEET, _CHECKPOINT, _WRITER = "fleet", "log_checkpoint", "writer"
+_FLEET, _CHECKPOINT, _WRITER, _MEMORY = "fleet", "log_checkpoint", "writer", "memory"
 _PART_ROWS = 500
 
 
 class SqlStore:
     """The store of control. One process writes it; others may read."""
 
-    def __init__(self, engine: Engine):
-        self._engine = engine
-        # The number under which this one writes: whoever claims the store raises it.
-        self._writer: int | None = None
+    def __init__(self, engine: Engine, lost: str = ""):
+        self._engine, self._file = engine, Path(engine.url.database or "")
+        self.lost = lost
+        # Under what this one writes: whoever claims the store raises the number, and says when.
+        self._claim: dict[str, Any] | None = None
 
     def claim(self) -> None:
         with writing(self._engine) as connection:
-            number = _writer(connection) + 1
-            _put_state(connection, _WRITER, {"number": number})
-        self._writer = number
+            # Where an older copy was put back, its number must not be mine again.
+            known = max(_number(_state(connection, _WRITER)), _number(self._claim))
+            claim = {"number": known + 1, "at": time.time()}
+            _put_state(connection, _WRITER, claim)
+        self._claim = claim
 
     def confirm(self) -> None:
-        if self._writer is None:
+        if self._claim is None:
             return
         try:
             with reading(self._engine) as connection:
-                found = _writer(connection)
+                found = _state(connection, _WRITER)
+        except LostError:
+            raise
         except UnavailableError:
             return
         self._refuse_other(found)
 
-    def _refuse_other(self, found: int) -> None:
-        if found != self._writer:
-            raise TakenOverError("another control has taken over the store; accepted: one control at a time")
+    def _refuse_other(self, found: dict[str, Any] | None) -> None:
+        mine = self._claim or {}
+        if _number(found) == _number(mine) and _at(found) == _at(mine):
+            return
+        if found is None or (_number(found) < _number(mine) and _at(found) <= _at(mine)):
+            raise LostError(f"{self._file} does not hold what control wrote; accepted: the one that it wrote to")
+        raise TakenOverError("another control has taken over the store; accepted: one control at a time")
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """A transaction of the one that writes."""
-        if self._writer is None:
+        if self._claim is None:
             self.claim()
         with writing(self._engine) as connection:
-            self._refuse_other(_writer(connection))
+            self._refuse_other(_state(connection, _WRITER))
             yield connection
+
+    def loss(self) -> Loss | None:
+        looked_at = self._present()
+        found = damage(self._file)
+        if found is not None:
+            return Loss(found, "nothing", looked_at)
+        with reading(self._engine) as connection:
+            claim, fleet = _state(connection, _WRITER), _state(connection, _FLEET)
+        try:
+            self._refuse_other(claim)
+        except LostError:
+            if fleet is None:
+                return Loss(f"{self._file} is a database without control's record", "empty", looked_at)
+            return Loss(f"{self._file} is an earlier copy", "copy", looked_at)
+        return None
+
+    def begin_again(self, loss: Loss, fleet: Fleet, record: Record) -> str:
+        claim = {"number": _number(self._claim) + 1, "at": time.time()}
+
+        def fill(connection: Connection) -> None:
+            _put_state(connection, _WRITER, claim)
+            _put(connection, fleet, record)
+
+        if self._present() != loss.file:
+            raise UnavailableError(f"{self._file} was exchanged meanwhile; accepted: after another look")
+        said = loss.words
+        if loss.left == "nothing":
+            said += f"; {begin_again(self._engine, fill, time.time())}"
+        else:
+            with writing(self._engine) as connection:
+                fill(connection)
+        self._claim = claim
+        return said
+
+    def _present(self) -> Identity | None:
+        try:
+            return identity(self._file)
+        except LostError:
+            return None
 
     def load(self) -> Stored | None:
         with reading(self._engine) as connection:
@@ -77,18 +130,9 @@ class SqlStore:
                 release, watch = release_from_json(stored, f"release {running}")
             return Stored(fleet_from_json(found, release), watch, _state(connection, _CHECKPOINT))
 
-    def record(self, fleet: Fleet, record: Record) -> None:
+    def record(self, fleet: Fleet, record: Record, again: bool = False) -> None:
         with self._writing() as connection:
-            _put_state(connection, _FLEET, fleet_to_json(fleet))
-            if record.checkpoint is not None:
-                _put_state(connection, _CHECKPOINT, record.checkpoint)
-            if record.release is not None:
-                _put_release(connection, record)
-                _add_evidence(connection, [(record.release.id, row) for row in record.evidence])
-            _add_evidence(connection, record.late)
-            for happening in record.happenings:
-                values = {"release_id": happening.release, "time": happening.time, "kind": happening.kind}
-                connection.execute(insert(release_events).values(**values, payload=happening.payload))
+            _put(connection, fleet, record, again)
 
     def evidence(self, release: int) -> list[Row]:
         return list(self.each_evidence(release))
@@ -142,15 +186,27 @@ class SqlStore:
                 changed = {"rss_bytes": higher, "measured_at": row.excluded.measured_at}
                 connection.execute(row.on_conflict_do_update(index_elements=["version"], set_=changed))
 
+    def memory(self) -> Any:
+        with reading(self._engine) as connection:
+            return _state(connection, _MEMORY)
+
+    def keep_memory(self, lives: dict[str, Any]) -> None:
+        with self._writing() as connection:
+            _put_state(connection, _MEMORY, lives)
+
 
 def _state(connection: Connection, name: str) -> Any:
     return connection.execute(select(state.c.value).where(state.c.name == name)).scalar_one_or_none()
 
 
-def _writer(connection: Connection) -> int:
+def _number(claim: dict[str, Any] | None) -> int:
     """The number of the one that writes; 0 before the first."""
-    found = _state(connection, _WRITER)
-    return int(found["number"]) if found is not None else 0
+    return int(claim["number"]) if claim is not None else 0
+
+
+def _at(claim: dict[str, Any] | None) -> float:
+    """When a store was claimed, in epoch seconds; earlier versions did not say."""
+    return float((claim or {}).get("at", 0.0))
 
 
 def _stored_release(connection: Connection, release: int) -> Any:
@@ -198,6 +254,32 @@ def _put_back(connection: Connection, at: int, time: float, payload: dict[str, A
         "without_control": "fence" in payload,
     }
     return (undone.id if undone else at), shown
+
+
+def _put(connection: Connection, fleet: Fleet, record: Record, again: bool = False) -> None:
+    """All of a step. `again` says that it may be there already, though nobody could tell."""
+    _put_state(connection, _FLEET, fleet_to_json(fleet))
+    if record.checkpoint is not None:
+        _put_state(connection, _CHECKPOINT, record.checkpoint)
+    if record.release is not None:
+        _put_release(connection, record)
+        _add_evidence(connection, [(record.release.id, row) for row in record.evidence])
+    _add_evidence(connection, record.late)
+    known = _told(connection, record.happenings) if again else []
+    for happening in record.happenings:
+        values = {"release_id": happening.release, "time": happening.time, "kind": happening.kind}
+        values["payload"] = happening.payload
+        if values not in known:
+            connection.execute(insert(release_events).values(values))
+
+
+def _told(connection: Connection, happenings: Sequence[Happening]) -> list[dict[str, Any]]:
+    """What the record holds of the times of some happenings."""
+    columns = [release_events.c[name] for name in ("release_id", "time", "kind", "payload")]
+    releases_of = {happening.release for happening in happenings}
+    since = min((happening.time for happening in happenings), default=0.0)
+    query = select(*columns).where(release_events.c.release_id.in_(releases_of), release_events.c.time >= since)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _put_state(connection: Connection, name: str, value: dict[str, Any]) -> None:

@@ -60,6 +60,8 @@ recognition_history = Table(
     Column("purpose", String(16), nullable=False),
     # The audience rule by which the gateway chose the version; evidence takes only `share` and `rest`.
     Column("rule", String(16)),
+    # Which key made the unit (`core/units.py`); NULL for those of before 0003.
+    Column("unit_key_id", String(16)),
     UniqueConstraint("request_id", "attempt", name="uq_request_attempt"),
     Index("ix_history_created", "created_time"),
     Index("ix_history_release", "release_id", "corrected_at"),
@@ -90,6 +92,7 @@ socket_reports = Table(
     Column("bytes_down", BigInteger, nullable=False),
     Column("audio_seconds", Float, nullable=False),
     Column("mute_speech_seconds", Float, nullable=False),
+    Column("unit_key_id", String(16)),
     # A gateway that falls back asks two versions under one request id, and both may have opened a socket.
     UniqueConstraint("request_id", "version", "number", name="uq_socket_report"),
     Index("ix_socket_reports_time", "time"),

@@ -94,8 +94,7 @@ local function note(handle, name, value)
 end
 
 -- What the version is told of a socket, for which it may have a record of its own; and who has none is watched.
-local function prepare_socket(handle, to_candidate, peer)
-  if peer then headers:replace("x-huidu-peer", peer) end
+local function prepare_socket(handle, to_candidate)
   headers:replace("x-huidu-share-bp", SHARE_BP)
   local watched
   if to_candidate then watched = WATCH_CANDIDATE else watched = WATCH_STABLE end
@@ -121,13 +120,20 @@ end
 
 function envoy_on_request(handle)
   headers = handle:headers()
+  local method = headers:get(":method")
+  -- Its answer would be what versions are told: the words come with the gateway's other answers (front.py).
+  if method == "TRACE" then
+    handle:respond({ [":status"] = "405" }, "")
+    return
+  end
   local now = handle:timestamp() / 1000
   local rule, to_candidate, drawn, unit_kind, user, peer = decide(policy, host, handle, now)
-  local method = headers:get(":method")
   local kind = kind_of(method)
   if unit_kind == "new" then note(handle, "cookie", COOKIE_HEAD .. user .. COOKIE_TAIL) end
+  -- A version that is nearly full tells clients apart by it.
+  if peer and kind ~= "other" then headers:replace("x-huidu-peer", peer) end
   if kind == "socket" then
-    prepare_socket(handle, to_candidate, peer)
+    prepare_socket(handle, to_candidate)
   elseif to_candidate then
     allow_time(method)
   end

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import PurePath
 
+from huidu.adapters.gateways import answers
 from huidu.adapters.gateways.envoy import tokens
 from huidu.adapters.gateways.envoy.access_log import OPEN_SOCKET_INTERVAL, access_logs
 from huidu.adapters.gateways.envoy.routing import LUA_FILTER, ROUTES_NAME, lua_program
@@ -15,7 +16,6 @@ STAT_PREFIX = "front"
 _CERTIFICATE = "front"
 
 _CONNECTION_BUFFER_BYTES = 1 << 20
-_MAX_CONNECTIONS = 50_000
 _MAX_HEADERS = 200
 _NO_COUNT = ".*[^0-9].*|.{10,}"
 _NO_PLAIN_NUMBER = ".*[^0-9.].*|.{16,}"
@@ -34,11 +34,11 @@ class Files:
     refused_log: str
 
 
-def bootstrap(place: Place, files: Files) -> Json:
-    """The document Envoy starts with."""
+def bootstrap(place: Place, files: Files, max_connections: int) -> Json:
+    """The document Envoy starts with; it has at most `max_connections` clients connected, and closes further ones."""
     connections = typed(
         "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-        max_active_downstream_connections=_MAX_CONNECTIONS,
+        max_active_downstream_connections=max_connections,
     )
     monitor = {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": connections}
     return {
@@ -129,7 +129,7 @@ def _manager(place: Place, files: Files) -> Json:
         http_filters=_filters(files, []),
         access_log=access_logs(files.log, files.refused_log),
         access_log_options={"access_log_flush_interval": OPEN_SOCKET_INTERVAL},
-        local_reply_config=_local_replies(),
+        local_reply_config=_local_replies(place),
     )
 
 
@@ -191,20 +191,31 @@ def _frames() -> Json:
     return extension("huidu.frames", "extensions.filters.http.lua.v3.Lua", default_source_code=source)
 
 
-def _local_replies() -> Json:
-    """What the gateway itself answers is JSON in the one error shape."""
-    body = {"error": "gateway", "detail": "%LOCAL_REPLY_BODY%", "flags": "%RESPONSE_FLAGS%"}
-    again = {"headers_to_add": [{"header": {"key": "retry-after", "value": "1"}}]}
+def _local_replies(place: Place) -> Json:
+    """What the gateway itself answers, in the one error shape: Envoy's own words may name what is behind it."""
+    told = (answers.NO_UPGRADE, answers.NOT_FOUND, answers.NO_METHOD, answers.LATE, answers.NOT_IMPLEMENTED)
+    sizes = (answers.too_large(place), answers.header_too_large(place))
     # An upload too large to be kept for a second try is told so by 507, which no client knows what to do with.
-    return {
-        "mappers": [
-            {"filter": _status(507), "status_code": 503, **again},
-            {"filter": _status(503), **again},
-        ],
-        "body_format": {"json_format": body},
-    }
+    closed = [mapper for status in (503, 502, 504, 507) for mapper in _mappers("EQ", status, answers.CLOSED)]
+    others = [mapper for answer in (*told, *sizes) for mapper in _mappers("EQ", answer.status, answer)]
+    rest = [*_mappers("GE", 500, answers.BROKEN), *_mappers("GE", 400, answers.MALFORMED)]
+    return {"mappers": [*closed, *others, *rest]}
 
 
-def _status(code: int) -> Json:
-    comparison = {"op": "EQ", "value": {"default_value": code, "runtime_key": f"huidu.status_{code}"}}
-    return {"status_code_filter": {"comparison": comparison}}
+def _mappers(operator: str, status: int, answer: answers.Answer) -> list[Json]:
+    """Gives local replies of a status an answer: in OpenAI's shape below its paths, else in ours."""
+    comparison = {"op": operator, "value": {"default_value": status, "runtime_key": f"huidu.status_{status}"}}
+    of_status = {"status_code_filter": {"comparison": comparison}}
+    path = {"name": ":path", "string_match": {"prefix": answers.OPENAI_PATHS}}
+    of_both = {"and_filter": {"filters": [of_status, {"header_filter": {"header": path}}]}}
+    more: Json = {}
+    if answer is answers.CLOSED:
+        more = {"status_code": answer.status, "headers_to_add": [{"header": {"key": "retry-after", "value": "1"}}]}
+    return [
+        {"filter": chosen, "body_format_override": _format(text), **more}
+        for chosen, text in ((of_both, answer.openai()), (of_status, answer.ours()))
+    ]
+
+
+def _format(text: str) -> Json:
+    return {"text_format_source": {"inline_string": text}, "content_type": "application/json"}

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from huidu.adapters.gateways.place import Place
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.places import Places
 from huidu.core.routes import Routes
+from huidu.core.units import UnitKeys
 
 _MASKED = "********"
 # Envoy takes a file within milliseconds, under full load within half a second.
@@ -32,6 +34,9 @@ _WARM_SECONDS = 5.0
 _VALIDATE_SECONDS = 30.0
 _FLUSH_MILLISECONDS = 200
 _MAX_WORKERS = 4
+_MAX_CONNECTIONS = 50_000
+# Logs, watched files, listeners, the admin socket.
+_OTHER_FILES = 256
 _LOG_PREFIX = re.compile(r"^(\[[^\]]*\] ?)+")
 # Where distributions keep the authorities that the system trusts.
 _SYSTEM_CA = (
@@ -40,6 +45,17 @@ _SYSTEM_CA = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+
+
+def _max_connections() -> int:
+    """How many clients Envoy may have: each may cost a second file for its version.
+
+    Envoy raises its own soft limit of files to the hard one as it starts.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        return _MAX_CONNECTIONS
+    return max(_OTHER_FILES, min(_MAX_CONNECTIONS, (hard - _OTHER_FILES) // 2))
 
 
 class EnvoyGateway(FileGateway):
@@ -67,10 +83,10 @@ class EnvoyGateway(FileGateway):
 
     def rendered(self, routes: Routes) -> dict[str, Any]:
         found = {
-            "bootstrap.json": bootstrap(self.place, self._files()),
+            "bootstrap.json": bootstrap(self.place, self._files(), _max_connections()),
             "envoy/clusters/cds.json": _versioned(self._clusters(routes)),
             "envoy/tokens/ecds.json": _masked_keys(_versioned([token_filter(routes, _MASKED)])),
-            "envoy/rds.json": self._rendered_routes(routes, _MASKED),
+            "envoy/rds.json": self._rendered_routes(routes, self.keys().masked()),
         }
         if self.place.tls:
             found["envoy/certificate/sds.json"] = certificate(self.place.tls)
@@ -100,7 +116,7 @@ class EnvoyGateway(FileGateway):
         for watched in (self._folder.clusters_file, self._folder.tokens_file, self._folder.routes_file):
             if not watched.path.exists():
                 write_aside(watched.path, json.dumps(discovery("0", [])))
-        text = json.dumps(bootstrap(self.place, self._files()))
+        text = json.dumps(bootstrap(self.place, self._files(), _max_connections()))
         # What lies there was found good when it was written.
         if not self._bootstrap_path.exists() or self._bootstrap_path.read_text() != text:
             tried = self._folder.root / "bootstrap.tried.json"
@@ -130,10 +146,10 @@ class EnvoyGateway(FileGateway):
         self._held = held
 
     def _document(self, routes: Routes) -> Json:
-        return self._rendered_routes(routes, self.secret())
+        return self._rendered_routes(routes, self.keys())
 
-    def _rendered_routes(self, routes: Routes, secret: str) -> Json:
-        return discovery(str(routes.generation), [route_configuration(routes, self.place, secret)])
+    def _rendered_routes(self, routes: Routes, keys: UnitKeys) -> Json:
+        return discovery(str(routes.generation), [route_configuration(routes, self.place, keys)])
 
     def _clusters(self, routes: Routes) -> list[Json]:
         return clusters(routes, self.place, _system_ca())
@@ -262,8 +278,8 @@ def _versioned(resources: list[Json]) -> Json:
 
 def _masked_keys(document: Json) -> Json:
     """The document without the keys that could sign."""
-    for resource in document["resources"]:
-        for provider in resource["typed_config"].get("providers", {}).values():
+    for found in document["resources"]:
+        for provider in found["typed_config"].get("providers", {}).values():
             keys = json.loads(provider["local_jwks"]["inline_string"])
             shown = [key | {"k": _MASKED} if "k" in key else key for key in keys["keys"]]
             provider["local_jwks"]["inline_string"] = json.dumps({"keys": shown})

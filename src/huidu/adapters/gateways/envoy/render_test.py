@@ -14,7 +14,9 @@ from huidu.adapters.gateways.place import Place, Tls
 from huidu.core.audience import Audience, CookieRule, HeaderRule
 from huidu.core.jwt import Jwt
 from huidu.core.routes import Routes, Upstream
+from huidu.core.units import unit_keys
 
+KEYS = unit_keys("s")
 PLACE = Place("127.0.0.1", 8080, max_fallbacks=7, hang_after_seconds=2.5)
 FILES = Files("a.sock", "r", "c", "t", "s", "log", "refused")
 CA = "ca.pem"
@@ -49,7 +51,9 @@ def by_name(routes: Routes) -> dict[str, dict[str, Any]]:
 
 @given(some_routes)
 def test_routes_name_only_clusters_that_exist(routes: Routes) -> None:
-    named = {each["route"]["cluster"] for each in routes_of(route_configuration(routes, PLACE, "s")) if "route" in each}
+    named = {
+        each["route"]["cluster"] for each in routes_of(route_configuration(routes, PLACE, KEYS)) if "route" in each
+    }
     assert named <= set(by_name(routes))
 
 
@@ -57,18 +61,18 @@ def test_routes_name_only_clusters_that_exist(routes: Routes) -> None:
 def test_a_candidate_is_routed_to_only_in_a_serving_stage_and_only_by_rule(routes: Routes) -> None:
     to_candidate = [
         each["match"]["headers"][0]["string_match"]["exact"]
-        for each in routes_of(route_configuration(routes, PLACE, "s"))
+        for each in routes_of(route_configuration(routes, PLACE, KEYS))
         if each.get("route", {}).get("cluster") == fallback_cluster(routes.candidate or "", routes.stable)
     ]
     assert sorted(to_candidate) == (["included", "share"] if routes.candidate else [])
-    *_, last = routes_of(route_configuration(routes, PLACE, "s"))
+    *_, last = routes_of(route_configuration(routes, PLACE, KEYS))
     assert last["route"]["cluster"] == version_cluster("v1")
     assert last["match"] == {"prefix": "/", "headers": []}
 
 
 @pytest.mark.parametrize(("stable", "kept_bytes"), [("v1", 4096), ("v2", PLACE.retry_body_bytes)])
 def test_bodies_are_kept_for_a_stable_version_that_has_another_address(stable: str, kept_bytes: int) -> None:
-    *_, last = routes_of(route_configuration(Routes(1, stable, UPSTREAMS), PLACE, "s"))
+    *_, last = routes_of(route_configuration(Routes(1, stable, UPSTREAMS), PLACE, KEYS))
     assert last["request_body_buffer_limit"] == kept_bytes
 
 
@@ -134,7 +138,7 @@ def test_tokens_are_looked_for_only_where_an_audience_asks(jwt: Jwt | None, volu
 
 def test_cookies_are_for_secure_pages_where_the_gateway_speaks_tls() -> None:
     def program(place: Place) -> str:
-        (host,) = route_configuration(Routes(1, "v1", UPSTREAMS), place, "s")["virtual_hosts"]
+        (host,) = route_configuration(Routes(1, "v1", UPSTREAMS), place, KEYS)["virtual_hosts"]
         text: str = host["typed_per_filter_config"][LUA_FILTER]["source_code"]["inline_string"]
         return text
 
@@ -143,7 +147,7 @@ def test_cookies_are_for_secure_pages_where_the_gateway_speaks_tls() -> None:
 
 
 def test_the_bootstrap_holds_nothing_that_changes_with_routes_and_no_secret() -> None:
-    text = json.dumps(bootstrap(PLACE, FILES))
+    text = json.dumps(bootstrap(PLACE, FILES, 1000))
     for name in ("secret_configs", "local POLICY", "jwks", "private_key"):
         assert name not in text
 

@@ -5,12 +5,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from huidu.adapters.gateways import answers
 from huidu.adapters.gateways.envoy.clusters import fallback_cluster, version_cluster
 from huidu.adapters.gateways.envoy.shapes import Json, header, typed
 from huidu.adapters.gateways.place import Place
 from huidu.adapters.gateways.policy import policy_json, policy_source
 from huidu.core.audience import UID_COOKIE, Rule
 from huidu.core.routes import Routes
+from huidu.core.units import KEY_ID_HEADER, UnitKeys
 
 ROUTES_NAME = "huidu"
 LUA_FILTER = "envoy.filters.http.lua"
@@ -24,7 +26,7 @@ _GREATEST_LENGTH = 2**63 - 1
 RULE_HEADER = "x-huidu-rule"
 
 
-def route_configuration(routes: Routes, place: Place, secret: str) -> Json:
+def route_configuration(routes: Routes, place: Place, keys: UnitKeys) -> Json:
     return typed(
         "config.route.v3.RouteConfiguration",
         name=ROUTES_NAME,
@@ -39,20 +41,21 @@ def route_configuration(routes: Routes, place: Place, secret: str) -> Json:
                 "name": "all",
                 "domains": ["*"],
                 "include_request_attempt_count": True,
-                "typed_per_filter_config": {LUA_FILTER: _policy(routes, place, secret)},
+                "typed_per_filter_config": {LUA_FILTER: _policy(routes, place, keys)},
                 "routes": _routes(routes, place),
+                "request_headers_to_add": [header(KEY_ID_HEADER, keys.key_id)],
             }
         ],
     )
 
 
-def _policy(routes: Routes, place: Place, secret: str) -> Json:
+def _policy(routes: Routes, place: Place, keys: UnitKeys) -> Json:
     """The program that decides, with the policy written into it: so it need not be looked up by each request."""
     secure = "; Secure" if place.tls else ""
     tail = f"; Path=/; Max-Age={_COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}"
     values = {
-        "POLICY": policy_json(routes, secret, place.trusted_proxies, place.recognition_paths),
-        "LOG_HEAD": _log_head(routes),
+        "POLICY": policy_json(routes, keys, place.trusted_proxies, place.recognition_paths),
+        "LOG_HEAD": _log_head(routes, keys.key_id),
         "COOKIE_HEAD": f"{UID_COOKIE}=",
         "COOKIE_TAIL": tail,
         "SHARE_BP": str(routes.share_bp),
@@ -70,9 +73,14 @@ def _watched(routes: Routes, version: str | None) -> bool:
     return upstream is not None and not upstream.managed
 
 
-def _log_head(routes: Routes) -> str:
+def _log_head(routes: Routes, key_id: str) -> str:
     """What each log line of this generation has in common, up to its time."""
-    common = {"release": routes.release, "generation": routes.generation, "share_bp": routes.share_bp}
+    common = {
+        "release": routes.release,
+        "generation": routes.generation,
+        "share_bp": routes.share_bp,
+        "key_id": key_id,
+    }
     return json.dumps(common, separators=(",", ":"))[1:-1] + ',"time":'
 
 
@@ -133,13 +141,12 @@ def _route(
         common["request_headers_to_add"] = [header("x-huidu-release", str(routes.release))]
     beyond = {"start": place.max_upload_bytes + 1, "end": _GREATEST_LENGTH}
     too_large = {"name": "content-length", "range_match": beyond}
-    refusal = f"the upload is larger than {place.max_upload_bytes} bytes; accepted: up to that"
     return [
         common
         | {
             # The rule first: it is the cheaper to compare, and most often another.
             "match": {"prefix": "/", "headers": [*headers, too_large]},
-            "direct_response": {"status": 413, "body": {"inline_string": refusal}},
+            "direct_response": {"status": answers.too_large(place).status},
         },
         common
         | {

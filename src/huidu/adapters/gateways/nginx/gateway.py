@@ -127,15 +127,19 @@ class NginxGateway(FileGateway):
             refused_log=str(self.places.logs / "gateway-refused.jsonl"),
             authorities=authorities(),
         )
+        process = self._process(nginx)
+        mark, key_id = self._mark(upstreams), self.keys().key_id
         lua = {f"lua/{name}": text for name, text in render.lua_files().items()}
         return lua | {
-            "huidu.conf": render.huidu_conf(self.place, layout, upstreams, alone=True, mark=self._mark(upstreams)),
-            "nginx.conf": render.nginx_conf(layout, self._process(nginx)),
+            "huidu.conf": render.huidu_conf(
+                self.place, layout, upstreams, key_id, True, mark, process.requests_of_one_client
+            ),
+            "nginx.conf": render.nginx_conf(layout, process),
         }
 
     def _mark(self, upstreams: tuple[Upstream, ...]) -> str:
         listed = ",".join(map(location_suffix, upstreams))
-        return hashlib.sha256(f"{self.place}{listed}".encode()).hexdigest()[:12]
+        return hashlib.sha256(f"{self.place}{listed}{self.keys().key_id}".encode()).hexdigest()[:12]
 
     def _process(self, nginx: Nginx) -> render.Process:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -185,7 +189,7 @@ def _write(folder: Path, files: dict[str, str]) -> None:
 
 def _masked(document: dict[str, Any]) -> dict[str, Any]:
     """A state without what nobody may read."""
-    masked = document | {"policy": document["policy"] | {"secret": _MASK}}
+    masked = document | {"policy": document["policy"] | {"keys": _MASK}}
     for name in ("jwt", "volunteer"):
         if name in document:
             keys = [key | {"secret": _MASK} if "secret" in key else key for key in document[name]["keys"]]

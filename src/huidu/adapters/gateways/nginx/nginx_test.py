@@ -803,7 +803,7 @@ def test_the_log_says_what_is_promised_and_is_reopened(front: Front) -> None:
     line = front.line(answer.got("x-request-id"))
     assert list(line) == [
         *("time", "request_id", "release", "version", "served_by", "generation", "kind", "rule", "unit", "unit_kind"),
-        *("peer", "bucket", "share_bp", "attempts", "upload_ms", "bytes_up", "status", "ms", "service_ms"),
+        *("peer", "bucket", "share_bp", "key_id", "attempts", "upload_ms", "bytes_up", "status", "ms", "service_ms"),
         *("bytes_down", "audio_seconds", "chars", "flags"),
         *("close_code", "closed_by", "first_message_ms", "frames_up", "frames_down"),
     ]
@@ -854,7 +854,8 @@ def test_the_log_tells_kinds_of_requests_and_their_peer(front: Front) -> None:
         line = front.line(answer.got("x-request-id"))
         assert line["kind"] == kind
         assert re.fullmatch("[0-9a-f]{16}", line["peer"])
-        assert (answer.got("x-huidu-peer"), answer.got("x-huidu-share-bp")) == (None, None)
+        told = line["peer"] if kind == "recognition" else None
+        assert (answer.got("x-huidu-peer"), answer.got("x-huidu-share-bp")) == (told, None)
     line = _next_line(front, lambda: _upgraded(front)[0].close())
     assert (line["kind"], line["status"], line["service_ms"], line["upload_ms"]) == ("socket", 101, None, 0)
     # An instance reports on its sockets itself: it is told what the gateway knows.

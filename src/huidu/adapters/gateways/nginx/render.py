@@ -10,11 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from huidu.adapters.gateways import answers
 from huidu.adapters.gateways.nginx.state import location_suffix
 from huidu.adapters.gateways.nginx.text import lua_text, quoted
 from huidu.adapters.gateways.place import Place
 from huidu.adapters.gateways.policy import policy_source
 from huidu.core.routes import Upstream
+from huidu.core.units import KEY_ID_HEADER
+
+# What nginx itself says where one client has too many requests open, on the way to the answer that tells so.
+_CROWDED = 598
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,11 @@ class Process:
     open_files: int
     user: str | None
     load: tuple[str, ...]
+
+    @property
+    def requests_of_one_client(self) -> int:
+        """Half of all that can be open: each takes a connection to its client and one to a version."""
+        return max(1, self.workers * self.connections // 4)
 
 
 def lua_files() -> dict[str, str]:
@@ -74,10 +84,19 @@ http {{
 """
 
 
-def huidu_conf(place: Place, layout: Layout, upstreams: Sequence[Upstream], alone: bool, mark: str) -> str:
+def huidu_conf(
+    place: Place,
+    layout: Layout,
+    upstreams: Sequence[Upstream],
+    key_id: str,
+    alone: bool,
+    mark: str,
+    requests_of_one_client: int,
+) -> str:
     """The part to include in the `http` block of an nginx with the Lua module.
 
-    `upstreams` are those spoken to by HTTPS. `alone` says that nginx is ours, `mark` names this rendering.
+    `upstreams` are those spoken to by HTTPS, `key_id` names the keys of units and peers. `alone` says that nginx is
+    ours, `mark` names this rendering. One client address has at most `requests_of_one_client` open.
     """
     return f"""# Made by Huidu; changes are overwritten.
 # All that an nginx needs inside its http block:  include {layout.folder}/huidu.conf;
@@ -86,6 +105,8 @@ def huidu_conf(place: Place, layout: Layout, upstreams: Sequence[Upstream], alon
 
 lua_shared_dict huidu 16m;
 lua_shared_dict huidu_counts 1m;
+# A client's address as its keyed hash; the zone has room for one of each connection.
+limit_conn_zone $huidu_client zone=huidu_clients:16m;
 init_by_lua_block {{
     huidu = assert(loadfile({lua_text(f"{layout.folder}/lua/init.lua")}))({lua_text(f"{layout.folder}/lua")}, {{
 {_fixed(place, layout, upstreams, alone, mark)}    }})
@@ -110,6 +131,7 @@ map $huidu_socket$upstream_header_time $huidu_service_ms {{
     "-" null;
     "~^([^s]*[ ,:])?([0-9]+\\.[0-9]+)$" $2e3;
 }}
+{_shapes()}
 # A client that was gone before there was a status; by HTTP/0.9 its place holds another number.
 map $status $huidu_status {{ default $status; 000 499; 009 499; }}
 map $huidu_log $huidu_unchosen {{ default ""; "" 1; }}
@@ -125,21 +147,26 @@ log_format huidu_refused escape=json '{{"time":$msec,"status":"$status","request
 server {{
 {listen(place)}
 {"    ssl_certificate_by_lua_block { huidu.certificate() }" if place.tls else ""}
-{_limits(place)}
+{_limits(place, requests_of_one_client)}
     # Each line at once: one that is held back is lost with its worker, and was counted.
     access_log {quoted(layout.log)} huidu if=$huidu_log;
 
-{_proxying(place.tls is not None)}
+{_proxying(place.tls is not None, key_id)}
     # Our own answers, in one shape. 418 leads from the choice to another location.
     default_type application/json;
     recursive_error_pages on;
     error_page 418 = $huidu_to;
     # By path, because a request without one cannot be sent to a location by name.
-    error_page 400 495 496 497 =400 /-/huidu/bad-request;
+    error_page 400 421 495 496 497 =400 /-/huidu/bad-request;
+    error_page 403 404 /-/huidu/not-found;
+    error_page 405 /-/huidu/no-method;
+    error_page 501 /-/huidu/not-implemented;
+    error_page 505 /-/huidu/no-protocol;
     error_page 414 494 =431 /-/huidu/header-too-large;
     error_page 413 @too_large;
     error_page 500 @broken;
     error_page 502 503 504 =503 @closed;
+    error_page {_CROWDED} =503 @crowded;
 
     uninitialized_variable_warn off;
     log_by_lua_block {{ huidu.ended() }}
@@ -153,24 +180,25 @@ server {{
     }}
 {_locations("", "http://huidu_plain", "")}
 {"".join(_tls_locations(up, layout) for up in upstreams)}
-    location = /-/huidu/bad-request {{{_refusal(layout)}
-        internal; return 400 '{_error("invalid", "a malformed request")}';
-    }}
+{"".join(_own_answer(f"= /-/huidu/{name}", answer, layout) for name, answer in _by_path(place).items())}
+    location @no_method {{{_refusal(layout)} return {_said(answers.NO_METHOD)}; }}
     location @too_large {{{_refusal(layout)}
-        return 413 '{_error("too_large", _too_large(place))}'; }}
-    location = /-/huidu/header-too-large {{{_refusal(layout)}
-        internal; return 431 '{_error("too_large", _header_too_large(place))}';
-    }}
-    location @broken {{{_refusal(layout)} return 500 '{_error("internal", "the gateway failed")}'; }}
+        return {_said(answers.too_large(place))}; }}
+    location @broken {{{_refusal(layout)} return {_said(answers.BROKEN)}; }}
     location @closed {{{_refusal(layout)}
         {_answer_headers()}
         add_header Retry-After 1 always;
-        return 503 '{_error("unavailable", "no version can serve this now")}';
+        return {_said(answers.CLOSED)};
+    }}
+    location @crowded {{{_refusal(layout)}
+        {_answer_headers()}
+        add_header Retry-After 1 always;
+        return 503 '{_error("unavailable", _crowded(requests_of_one_client))}';
     }}
     location @variables {{
         set $huidu_to ""; set $huidu_back ""; set $huidu_host ""; set $huidu_cookie "";
         set $huidu_rule ""; set $huidu_unit ""; set $huidu_release ""; set $huidu_peer ""; set $huidu_share_bp "";
-        set $huidu_log ""; set $huidu_socket "";
+        set $huidu_client ""; set $huidu_log ""; set $huidu_socket "";
     }}
 }}
 
@@ -195,6 +223,9 @@ def _fixed(place: Place, layout: Layout, upstreams: Sequence[Upstream], alone: b
         "socket": lua_text(layout.socket),
         "mark": lua_text(mark),
         "alone": "true" if alone else "false",
+        "answers": "{ " + "".join(_in_lua(answer) for answer in (answers.MALFORMED, answers.too_large(place))) + "}",
+        "openai_paths": lua_text(answers.OPENAI_PATHS),
+        "methods": "{ " + "".join(f"[{lua_text(method)}] = true, " for method in answers.METHODS) + "}",
         "locations": "{ " + "".join(f"[{lua_text(location_suffix(up))}] = true, " for up in upstreams) + "}",
     }
     if place.tls is not None:
@@ -227,12 +258,16 @@ def listen(place: Place) -> str:
     ssl_session_cache shared:huidu_tls:4m;"""
 
 
-def _limits(place: Place) -> str:
+def _limits(place: Place, requests_of_one_client: int) -> str:
     return f"""    client_max_body_size {place.max_upload_bytes};
     client_body_buffer_size 256k;
     large_client_header_buffers 2 {place.max_header_bytes};
     client_header_timeout 10s;
-    client_body_timeout 60s;
+    # Between two reads: whoever sends nothing for so long is gone.
+    client_body_timeout 30s;
+    limit_conn huidu_clients {requests_of_one_client};
+    # A status of its own, which no version answers: a 503 of a candidate's would lead to the stable version.
+    limit_conn_status {_CROWDED};
     # So that an early answer reaches a client that is still sending.
     lingering_time 60s;
     keepalive_requests 1000000;
@@ -242,7 +277,7 @@ def _limits(place: Place) -> str:
     gzip off;"""
 
 
-def _proxying(tls: bool) -> str:
+def _proxying(tls: bool, key_id: str) -> str:
     """The complete set of headers: a location with one of its own would inherit none."""
     return f"""    proxy_http_version 1.1;
     proxy_set_header Host $http_host;
@@ -254,6 +289,7 @@ def _proxying(tls: bool) -> str:
     proxy_set_header X-Request-Id $request_id;
     proxy_set_header x-huidu-rule $huidu_rule;
     proxy_set_header x-huidu-unit $huidu_unit;
+    proxy_set_header {KEY_ID_HEADER} {quoted(key_id)};
     proxy_set_header x-huidu-attempt $huidu_attempt;
     proxy_set_header x-huidu-release $huidu_release;
     proxy_set_header x-huidu-peer $huidu_peer;
@@ -286,6 +322,9 @@ def _locations(suffix: str, upstream: str, more: str) -> str:
     return f"""    location @candidate{suffix} {{
         proxy_intercept_errors on;
         error_page 502 503 504 = $huidu_back;
+        error_page {_CROWDED} =503 @crowded;
+        header_filter_by_lua_block {{ huidu.answer_header() }}
+        body_filter_by_lua_block {{ huidu.answer_body() }}
         proxy_connect_timeout 1s;
         {more}proxy_pass {upstream};
     }}
@@ -315,13 +354,53 @@ def _refusal(layout: Layout) -> str:
         access_log {quoted(layout.refused_log)} huidu_refused if=$huidu_unchosen;"""
 
 
+def _by_path(place: Place) -> dict[str, answers.Answer]:
+    """Answers to what may have no path, and so cannot be sent to a location by name."""
+    return {
+        "bad-request": answers.MALFORMED,
+        "not-found": answers.NOT_FOUND,
+        "no-method": answers.NO_METHOD,
+        "header-too-large": answers.header_too_large(place),
+        "not-implemented": answers.NOT_IMPLEMENTED,
+        "no-protocol": answers.NO_PROTOCOL,
+    }
+
+
+def _own_answer(location: str, answer: answers.Answer, layout: Layout) -> str:
+    return f"""    location {location} {{{_refusal(layout)}
+        internal; return {_said(answer)};
+    }}
+"""
+
+
+def _in_lua(answer: answers.Answer) -> str:
+    return f"[{answer.status}] = {{ ours = {lua_text(answer.ours())}, openai = {lua_text(answer.openai())} }}, "
+
+
+def _said(answer: answers.Answer) -> str:
+    return f"{answer.status} '{_error(answer.family, answer.detail)}'"
+
+
 def _error(family: str, detail: str) -> str:
-    return f'{{"error":"{family}","detail":"{detail}"}}'
+    """An error in the shape of its path: the maps of `_shapes` around its words."""
+    kind = "failed" if family in ("internal", "unavailable") else "refused"
+    return f"${{huidu_detail}}{detail}${{huidu_{kind}}}{family}${{huidu_end}}"
 
 
-def _too_large(place: Place) -> str:
-    return f"the request is larger than the accepted {place.max_upload_bytes} bytes"
+def _shapes() -> str:
+    """What stands around the words of an answer of our own: OpenAI's shape below its paths, else ours."""
+    openai = {kind: f'","type":"{kind}","param":null,"code":"' for kind in ("invalid_request_error", "server_error")}
+    parts = {
+        "detail": ('{"detail":"', '{"error":{"message":"'),
+        "refused": ('","error":"', openai["invalid_request_error"]),
+        "failed": ('","error":"', openai["server_error"]),
+        "end": ('"}', '"}}'),
+    }
+    return "\n".join(
+        f"map $request_uri $huidu_{name} {{ default '{ours}'; \"~^{answers.OPENAI_PATHS}\" '{theirs}'; }}"
+        for name, (ours, theirs) in parts.items()
+    )
 
 
-def _header_too_large(place: Place) -> str:
-    return f"the header is larger than the accepted {place.max_header_bytes} bytes"
+def _crowded(requests_of_one_client: int) -> str:
+    return f"this address has {requests_of_one_client} requests open; accepted: no more at a time"

@@ -10,6 +10,7 @@ from huidu.adapters.gateways.place import Place
 from huidu.adapters.gateways.policy import policy_json
 from huidu.core.jwt import VOLUNTEER_COOKIE, VOLUNTEER_ISSUER, Jwt, volunteer_keys
 from huidu.core.routes import Routes, Upstream
+from huidu.core.units import unit_keys
 
 Json = dict[str, Any]
 # The IP addresses of a host name, as text.
@@ -20,7 +21,7 @@ def state(routes: Routes, place: Place, secret: str, resolve: Resolve) -> Json:
     """What `compiled` in lua/state.lua takes."""
     audience = routes.audience
     found: Json = {
-        "policy": policy_json(routes, secret, place.trusted_proxies, place.recognition_paths),
+        "policy": policy_json(routes, unit_keys(secret), place.trusted_proxies, place.recognition_paths),
         "upstreams": {up.version: upstream_json(up, resolve) for up in routes.upstreams},
         "limits": {
             "retry_body_bytes": place.retry_body_bytes,

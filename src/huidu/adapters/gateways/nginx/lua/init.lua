@@ -5,6 +5,8 @@
 --   socket        where control speaks to nginx
 --   mark          names this rendering of the configuration
 --   locations     the names of the locations that lead to versions spoken to by HTTPS
+--   methods       a set of the methods that are sent on
+--   answers       what nginx itself answers by status: {ours, openai}, the latter below openai_paths
 --   alone         whether this nginx is ours alone
 --   certificate, certificate_key    the files of the listener, where it speaks TLS
 
@@ -19,7 +21,7 @@ local function need(name)
   return parts[name]
 end
 
-local route, balance, workers = need("route"), need("balance"), need("workers")
+local route, balance, workers, answers = need("route"), need("balance"), need("workers"), need("answers")
 need("state").refresh()
 
 return {
@@ -27,6 +29,8 @@ return {
   again = route.again,
   ended = route.ended,
   balance = balance.balance,
+  answer_header = answers.header,
+  answer_body = answers.body,
   certificate = need("certificate").present,
   start = workers.start,
   control = need("control"),

@@ -1,13 +1,13 @@
 -- The way of a request: chosen, sent to the candidate or the stable version, perhaps sent to the latter after the
 -- former, logged.
 
-local need = ...
+local need, place = ...
 local policy, states, counts, records = need("policy"), need("state"), need("counts"), need("records")
 local headers, jwt, addresses, line = need("headers"), need("jwt"), need("addresses"), need("line")
 local now = ngx.now
 local format, lower = string.format, string.lower
 
-local CLOSED = "@closed"
+local CLOSED, NO_METHOD = "@closed", "@no_method"
 local SWITCHING_PROTOCOLS = 101
 
 -- ------------------------------------------------------------------ the policy's view of a request
@@ -82,9 +82,11 @@ local function tell_version(record)
   local state = record.state
   ngx.var.huidu_rule, ngx.var.huidu_unit = record.rule, record.drawn.unit
   if state.release_header then ngx.var.huidu_release = state.release_header end
-  if record.request_kind == "socket" then
-    ngx.var.huidu_peer, ngx.var.huidu_share_bp = record.peer or "", state.share_header
-  end
+  -- nginx counts the open requests of a client by it.
+  ngx.var.huidu_client = record.peer or ""
+  -- A version that is nearly full tells clients apart by it.
+  if record.request_kind ~= "other" then ngx.var.huidu_peer = record.peer or "" end
+  if record.request_kind == "socket" then ngx.var.huidu_share_bp = state.share_header end
 end
 
 -- The location that leads to the version chosen; "" where that is the present one.
@@ -101,6 +103,11 @@ end
 -- Chooses, and returns the generation that did. $huidu_to becomes the location that leads to the version chosen, unless
 -- the present one does.
 local function route()
+  local method = ngx.var.request_method
+  if not place.methods[method] then
+    ngx.var.huidu_to = NO_METHOD
+    return ""
+  end
   headers.read()
   local record = choose()
   if not record then
@@ -110,7 +117,7 @@ local function route()
   local upgrade = headers.first("upgrade")
   record.id, record.time = ngx.var.request_id, ngx.req.start_time()
   record.upgrades = upgrade ~= nil and lower(upgrade) == "websocket"
-  record.request_kind = policy.request_kind(record.state.policy, ngx.var.request_method, ngx.var.request_uri, upgrade)
+  record.request_kind = policy.request_kind(record.state.policy, method, ngx.var.request_uri, upgrade)
   records.open(record)
   headers.drop_ours()
   if record.kind == "new" then keep_cookie(record) end

@@ -28,7 +28,7 @@ local function log_parts(found)
   found.log = {
     release = '","release":' .. (rules.release and string.format("%d", rules.release) or "null") .. ',"version":',
     generation = string.format(',"generation":%d,"kind":"', rules.generation),
-    share = string.format(',"share_bp":%d,"attempts":', rules.share_bp),
+    share = string.format(',"share_bp":%d,"key_id":%s,"attempts":', rules.share_bp, cjson.encode(rules.key_id)),
     kinds = kinds,
   }
 end

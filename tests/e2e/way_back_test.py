@@ -346,8 +346,9 @@ def test_a_failing_candidate_is_gone_within_half_a_minute(site: Site, harm: str)
 def _ended(site: Site) -> bool:
     """Rolled back by what was seen; where nothing could be seen, held without a share until a person says."""
     found = site.up.status()
-    held = found["release"] is not None and found["release"]["held"] is not None and found["share_bp"] == 0
-    return found["stage"] is None or held
+    routes = site.up.routes()
+    held = found["release"] is not None and found["release"]["held"] is not None
+    return found["stage"] is None or (held and (routes["candidate"] is None or routes["share_bp"] == 0))
 
 
 @DEEP

@@ -56,6 +56,8 @@ _ENGINE_PACKAGES = {SherpaEngine.name: "sherpa-onnx"}
 _ENGINES = {SherpaEngine.name: SherpaEngine}
 # A store that others hold must keep no command waiting: what is refused is written at a later tick.
 _CONTROL_BUSY_SECONDS = 0.1
+# An installation that works holds the lock for moments.
+_LOOK_BUSY_SECONDS = 1.5
 _ENGINE_OPTIONS = {"num_threads": 1}
 
 
@@ -460,6 +462,25 @@ def history_size(data: Path) -> "Size | None":
         return None
     try:
         return SqlPruning(engine, data).size(time.time())
+    finally:
+        engine.dispose()
+
+
+def store_refusal(data: Path) -> str | None:
+    """Why the database of an installation takes nothing now, in words; None where it does, or where none runs yet."""
+    from huidu.adapters.store.database import FILE_NAME, connected, writing
+
+    file = data / FILE_NAME
+    if not Places(data).gateway.exists():
+        return None
+    if not file.is_file():
+        return f"{file} is {'no file' if file.exists() else 'gone'}"
+    engine = connected(file, _LOOK_BUSY_SECONDS)
+    try:
+        with writing(engine):
+            return None
+    except UnavailableError as error:
+        return str(error)
     finally:
         engine.dispose()
 

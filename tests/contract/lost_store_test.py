@@ -279,3 +279,22 @@ def test_threads_that_use_it_while_it_is_exchanged_all_go_on(store: SqlStore, fi
     assert odd == []
     assert (store.evidence(1), damage(file)) == ([ROW], None)
     instance.dispose()
+
+
+def test_what_lies_in_a_log_that_somebody_deletes_is_kept(store: SqlStore, tmp_path: Path) -> None:
+    """Whoever opens the database later would find neither that nor anything that comes after it."""
+    file, log = tmp_path / "history.db", tmp_path / "history.db-wal"
+    others = open_database(tmp_path, migrate=False, busy_seconds=0.1)
+    with reading(others) as connection:
+        connection.execute(text("SELECT count(*) FROM releases"))
+    for number in range(3):
+        store.record(FLEET, Record(RELEASE, evidence=(crash_row("bake", "v2", f"a{number}", 7.0),)))
+        log.unlink()
+        for engine in (others, store._engine) if number % 2 else (store._engine, others):
+            with writing(engine) as connection:
+                connection.execute(text("UPDATE state SET name = name"))
+        assert log.exists()
+    with closing(sqlite3.connect(file)) as later:
+        assert later.execute("SELECT count(*) FROM evidence").fetchone() == (4,)
+        assert later.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    others.dispose()

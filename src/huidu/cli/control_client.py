@@ -16,12 +16,15 @@ _FAMILIES: dict[str, type[HuiduError]] = {
     "unavailable": UnavailableError,
 }
 _SECONDS = 30.0
+# Whether it answers at all is known sooner.
+_ANY_ANSWER_SECONDS = 5.0
 
 
 def ask_control(config: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """Control's answer; raises the family of error that it names."""
     places = Places(data_folder(config, os.environ))
     try:
+        emergency.ask(places, "GET", "/api/v1/status", None, _ANY_ANSWER_SECONDS)
         return emergency.ask(places, method, path, body, _SECONDS)
     except emergency.SaidNoError as error:
         raise _FAMILIES.get(error.family, UnavailableError)(str(error)) from None

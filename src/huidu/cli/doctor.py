@@ -19,6 +19,7 @@ from huidu.core.errors import HuiduError
 from huidu.core.version import Version
 from huidu.settings import Settings, load
 
+_ANSWER_SECONDS = 2.0
 _LATELY_SECONDS = 7 * 86_400
 
 
@@ -89,6 +90,7 @@ def _installation(settings: Settings) -> Iterator[Finding]:
             yield from _reached(version)
     yield from _gateway(settings)
     yield _data(settings.data)
+    yield from _store(settings.data)
     yield from _retention(settings)
     yield _private(settings.data)
     yield from _spools(settings.data)
@@ -135,6 +137,29 @@ def _data(data: Path) -> Finding:
         return Finding("data", False, f"{above} lies on {kind}", "a folder on a local disk")
     free_gb = shutil.disk_usage(above).free / 1e9
     return Finding("data", free_gb > 1, f"{data}, {free_gb:.0f} GB free", "" if free_gb > 1 else "make room")
+
+
+def _store(data: Path) -> Iterator[Finding]:
+    """What the database refuses, by a look at it now, and what control could not record."""
+    from huidu.wire import store_refusal
+
+    fix = "see what holds or has damaged it: recognitions wait in the spool, and control records once it can"
+    if refusal := store_refusal(data):
+        yield Finding("store", False, refusal, fix)
+    unrecorded = _said_now(data).get("unrecorded")
+    if isinstance(unrecorded, dict):
+        seconds, reason = unrecorded.get("seconds", 0.0), unrecorded.get("reason", "")
+        yield Finding("record", False, f"control has not been able to record for {seconds:.0f} s: {reason}", fix)
+
+
+def _said_now(data: Path) -> dict[str, Any]:
+    """The status of control; empty where it does not answer. Its file is not written on a full disk."""
+    from huidu.cli import emergency
+    from huidu.core.places import Places
+
+    with suppress(emergency.NoAnswerError, emergency.SaidNoError, PermissionError):
+        return emergency.ask(Places(data), "GET", "/api/v1/status", None, _ANSWER_SECONDS)
+    return {}
 
 
 def _retention(settings: Settings) -> Iterator[Finding]:

@@ -1,6 +1,8 @@
 import json
 import socket
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from typer.testing import CliRunner
 
 from huidu.adapters.spool.folder import SpoolFolder
 from huidu.cli.app import app
-from huidu.cli.doctor import _gateway, _spools
+from huidu.cli.doctor import _gateway, _spools, _store
 from huidu.ports import Recognition
 from huidu.recognition.recorder_test import numbered
 from huidu.settings import load
@@ -97,3 +99,17 @@ def test_hotwords_that_an_engine_ignores_are_a_remark(tmp_path: Path, capsys: py
     assert (said["ok"], said["found"]) == (True, "version v1: engine sherpa-onnx ignores hotwords")
     checked = CliRunner().invoke(app, ["config", "check", "--config", str(config), "--json"])
     assert json.loads(checked.stdout)["notes"] == [said["found"]]
+
+
+def test_a_store_that_takes_nothing_is_named(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "gateway").mkdir(parents=True)
+    assert [each.found for each in _store(data)] == [f"{data}/history.db is gone"]
+    make_history(data)
+    assert list(_store(data)) == []
+    with closing(sqlite3.connect(data / "history.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        (found,) = _store(data)
+    assert not found.ok
+    assert "database is locked" in found.found
+    assert "wait in the spool" in found.fix

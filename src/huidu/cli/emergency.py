@@ -410,6 +410,7 @@ def _status(asked: argparse.Namespace, places: Places) -> int:
             found["control"] = "answers"
         except NoAnswerError as error:
             found = _last_status(places, error) | {"control": f"no answer ({error})"}
+            found["in_force"] = _led(places)
         if asked.watch:
             print("\x1b[2J\x1b[H", end="")
         try:
@@ -424,6 +425,13 @@ def _status(asked: argparse.Namespace, places: Places) -> int:
         if not asked.watch:
             return 0
         time.sleep(1.0)
+
+
+def _led(places: Places) -> dict[str, Any] | None:
+    """Where the gateway's files lead now, whatever control said before; None where they do not say."""
+    routes = None if elsewhere() else installed_folder(places).routes()
+    names = ("stable", "candidate", "share_bp", "generation")
+    return {name: routes.get(name) for name in names} if routes is not None else None
 
 
 def _last_status(places: Places, silence: NoAnswerError) -> dict[str, Any]:
@@ -472,6 +480,12 @@ def status_text(found: dict[str, Any]) -> str:
     lines += [line for name, spool in found.get("spools", {}).items() if (line := _spool_text(name, spool))]
     lines += [f"differs    {text}" for text in found["differences"]]
     lines.append(f"control    {found['control']}")
+    led = found.get("in_force")
+    if led:
+        # What stands above may be over, by `huidu rollback` or since the share ended.
+        who = f"{led['candidate']} has {led['share_bp'] / 100:g} %, the others" if led["candidate"] else "everybody"
+        ago = f"; all above is of {max(0.0, time.time() - found['as_of']):.0f} s ago" if "as_of" in found else ""
+        lines.append(f"in force   {who} on {led['stable']}, as the gateway's files say{ago}")
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -24,13 +25,15 @@ from huidu.cli.serve import DEFAULT_QUEUE_LIMIT, DEFAULT_WORKERS, close_to_other
 from huidu.control.alone import alone
 from huidu.core import codec
 from huidu.core.alarms import SHARE_ENDS_SECONDS
-from huidu.core.errors import HuiduError, RefusedError, TakenOverError, UnavailableError
+from huidu.core.errors import HuiduError, RefusedError, TakenOverError, UnavailableError, unknown_name
 from huidu.core.places import Places, make_sockets
+from huidu.core.version import Version
 from huidu.owner import make_token
 from huidu.ports import Gateway
 from huidu.settings import Settings, load
 
 if TYPE_CHECKING:
+    from huidu.adapters.gateways.gateway import FileGateway
     from huidu.wire import ConfigFile
 
 _T = TypeVar("_T")
@@ -68,11 +71,11 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     _check_ports(settings)
     close_to_others(places)
     with alone(places):
-        supervisor_config, stable_address = _lay_out(settings, places)
+        supervisor_config, begun = _lay_out(settings, places)
     command = [sys.executable, "-m", "huidu.adapters.runtimes.supervisord", "-c", str(supervisor_config)]
     # A group of its own: Ctrl-C reaches `up` alone, which then ends the rest in order.
     supervisord = subprocess.Popen(command, start_new_session=True)
-    threading.Thread(target=_announce, args=(settings, stable_address), daemon=True).start()
+    threading.Thread(target=_announce, args=(settings, begun), daemon=True).start()
     raise typer.Exit(_wait(supervisord))
 
 
@@ -91,8 +94,18 @@ def _check_ports(settings: Settings) -> None:
         listen(host, port).close()
 
 
-def _lay_out(settings: Settings, places: Places) -> tuple[Path, str]:
-    """Writes what supervisord and the gateway start from; returns supervisord's file and where stable answers."""
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """With what everything starts: the processes of versions, the stable version, and whether control must wait."""
+
+    running: list[tuple[Version, str]]
+    stable: str
+    stable_address: str
+    waits: bool = False
+
+
+def _lay_out(settings: Settings, places: Places) -> tuple[Path, _Begun]:
+    """Writes what supervisord and the gateway start from; returns supervisord's file and with what it all starts."""
     from huidu import wire
     from huidu.adapters.runtimes.supervisor import write_configuration, write_instance
 
@@ -100,21 +113,74 @@ def _lay_out(settings: Settings, places: Places) -> tuple[Path, str]:
     for left in (places.control_file, places.control_socket):
         left.unlink(missing_ok=True)
     gateway = wire.make_gateway(settings)
+    try:
+        begun = _as_stored(settings, gateway)
+    except TakenOverError:
+        raise
+    except UnavailableError as error:
+        begun = _as_in_force(settings, gateway, error)
+    control = [sys.executable, "-m", "huidu", "control", "--config", str(settings.path)]
+    managed = [(version, address) for version, address in begun.running if version.managed]
+    path = write_configuration(places, gateway.command(), control, [version.name for version, _ in managed])
+    for version, address in managed:
+        write_instance(places, version, address, settings.gateway.max_upload)
+    return path, begun
+
+
+def _as_stored(settings: Settings, gateway: "FileGateway") -> _Begun:
+    """As the store says. Raises `UnavailableError` where it, or the disk, refuses."""
+    from huidu import wire
+
     controller = wire.make_controller(settings, gateway, wire.make_store(settings.data))
     routes = controller.awake()
+    fleet = controller.view.fleet
     for version, _ in controller.running():
-        if version.managed and version.name == controller.view.fleet.stable:
+        if version.managed and version.name == fleet.stable:
             wire.check_version(version)
-    gateway.prepare(routes)
-    control = [sys.executable, "-m", "huidu", "control", "--config", str(settings.path)]
-    path = write_configuration(places, gateway.command(), control)
-    for version, address in controller.running():
-        if version.managed:
-            write_instance(places, version, address, settings.gateway.max_upload)
-    return path, controller.view.fleet.address(controller.view.fleet.stable)
+    try:
+        gateway.prepare(routes)
+    except OSError as error:
+        raise UnavailableError(f"{error.filename or settings.data} cannot be written ({error.strerror})") from error
+    return _Begun(controller.running(), fleet.stable, fleet.address(fleet.stable))
 
 
-def _announce(settings: Settings, stable_address: str) -> None:
+def _as_in_force(settings: Settings, gateway: "FileGateway", why: UnavailableError) -> _Begun:
+    """As the routes in force say, where the store refuses: recognition does not wait for that, and control does.
+
+    Raises what the store said where there are no routes, and `UnavailableError` where somebody else has a port.
+    """
+    from huidu.adapters.runtimes.supervisor import port_is_free
+
+    routes = gateway.routes()
+    if routes is None:
+        raise why
+    running = []
+    for upstream in routes.upstreams:
+        if upstream.version not in settings.versions:
+            if upstream.version == routes.stable:
+                raise unknown_name("version", upstream.version, list(settings.versions))
+            continue
+        address = upstream.addresses[0]
+        host, _, port = address.rpartition(":")
+        if upstream.managed and not port_is_free(host.strip("[]"), int(port)):
+            # Another one is chosen with the store's knowledge alone.
+            raise UnavailableError(f"{why}; and somebody else listens at {address}, where {upstream.version} was")
+        running.append((settings.versions[upstream.version], address))
+    # Where the disk refuses, what lies there is what the gateway ran with.
+    with suppress(OSError, UnavailableError):
+        # The share begins expired, as always: nobody watches yet.
+        gateway.prepare(replace(routes, expires_at=0.0 if routes.candidate else None, issued_at=None))
+    stable = routes.upstream(routes.stable)
+    assert stable is not None
+    print(
+        f"huidu: {why}: {routes.stable} is the stable version, as the routes in force say; control waits for the store",
+        file=sys.stderr,
+        flush=True,
+    )
+    return _Begun(running, routes.stable, stable.addresses[0], waits=True)
+
+
+def _announce(settings: Settings, begun: _Begun) -> None:
     """Says when the stable version can be used."""
     from huidu.adapters.runtimes.instance import HttpInstance
 
@@ -122,10 +188,10 @@ def _announce(settings: Settings, stable_address: str) -> None:
     print(f"starting; logs in {settings.data / 'logs'}", file=sys.stderr, flush=True)
     instance, waited = HttpInstance(), threading.Event()
     for _ in range(int(_READY_SECONDS / 0.2)):
-        if instance.ready(stable_address) and _control_answers(Places(settings.data)):
+        if instance.ready(begun.stable_address) and (begun.waits or _control_answers(Places(settings.data))):
+            control = "control waits for the store" if begun.waits else f"control at http://{settings.control.listen}"
             print(
-                f"ready: recognition at http://{host}:{settings.gateway.listen.port}, control at "
-                f"http://{settings.control.listen}",
+                f"ready: recognition at http://{host}:{settings.gateway.listen.port}, {control}",
                 file=sys.stderr,
                 flush=True,
             )
@@ -223,7 +289,11 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
         )
     )
     said = {"url": f"http://{settings.control.listen}", "socket": socket_path, "pid": os.getpid()}
-    write_aside(places.control_file, codec.sealed(said))
+    try:
+        write_aside(places.control_file, codec.sealed(said))
+    except OSError as error:
+        # Its socket is found without.
+        logging.getLogger(__name__).warning("%s cannot be written: %s", places.control_file, error.strerror)
     _on_hangup(file)
     loop = Loop(tick, _TICK_SECONDS, end)
     left = wire.replay_left(settings.data)

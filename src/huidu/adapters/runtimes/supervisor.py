@@ -4,11 +4,13 @@
 """
 
 import http.client
+import os
 import shlex
 import socket
 import sys
 import xmlrpc.client
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from xml.parsers.expat import ExpatError
@@ -70,16 +72,25 @@ _ENDED = ("stopped", "exited", "fatal")
 _ANSWER_SECONDS = 5.0
 
 
-def write_configuration(places: Places, gateway: list[str], control: list[str]) -> Path:
-    """Lays out the programs that `up` always runs; returns supervisord's configuration."""
+def write_configuration(places: Places, gateway: list[str], control: list[str], versions: Collection[str] = ()) -> Path:
+    """Lays out the programs that `up` always runs; returns supervisord's configuration.
+
+    Of earlier programs those of `versions` stay, which are about to be laid out. Raises `UnavailableError` where the
+    disk refuses; one that is full does not where all lies there as it should.
+    """
     programs = places.run / "programs"
     make_sockets(places)
-    for folder in (programs, places.logs):
-        folder.mkdir(parents=True, exist_ok=True)
-    for old in programs.glob("*.conf"):
-        old.unlink()
+    kept = {f"{_INSTANCE}{version}.conf" for version in versions} | {"gateway.conf", "control.conf"}
+    try:
+        for folder in (programs, places.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        for old in programs.glob("*.conf"):
+            if old.name not in kept:
+                old.unlink()
+    except OSError as error:
+        raise _refused(programs, error) from error
     path = places.run / "supervisord.conf"
-    path.write_text(_MAIN.format(socket=places.supervisor_socket, logs=_plain(places.logs), run=_plain(places.run)))
+    _write(path, _MAIN.format(socket=places.supervisor_socket, logs=_plain(places.logs), run=_plain(places.run)))
     _write_program(places, "gateway", gateway, _FOR_EVER, _START_SECONDS)
     _write_program(places, "control", control, _FOR_EVER, _START_SECONDS)
     return path
@@ -111,7 +122,26 @@ def _write_program(places: Places, name: str, command: list[str], retries: int, 
         start_seconds=start_seconds,
         logs=_plain(places.logs),
     )
-    (places.run / "programs" / f"{name}.conf").write_text(text)
+    _write(places.run / "programs" / f"{name}.conf", text)
+
+
+def _write(path: Path, text: str) -> None:
+    """All of a text or none of it; what lies there already needs no room. Raises `UnavailableError`."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.exists() and path.read_text() == text:
+            return
+        aside.write_text(text)
+        aside.rename(path)
+    except (OSError, UnicodeDecodeError) as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise _refused(path, error) from error
+
+
+def _refused(path: Path, error: OSError | UnicodeDecodeError) -> UnavailableError:
+    said = getattr(error, "strerror", None) or "it is no text"
+    return UnavailableError(f"{path} cannot be written ({said}); accepted: a disk with room")
 
 
 def _plain(value: object) -> str:
@@ -146,7 +176,9 @@ class SupervisorRuntime:
 
     def stop(self, version: str) -> None:
         name = f"{_INSTANCE}{version}"
-        (self._places.run / "programs" / f"{name}.conf").unlink(missing_ok=True)
+        # One that cannot be deleted is there for the next reading of programs, and that for a start.
+        with suppress(OSError):
+            (self._places.run / "programs" / f"{name}.conf").unlink(missing_ok=True)
         try:
             self._call(lambda supervisor: supervisor.stopProcessGroup(name, False))
         except UnavailableError as error:

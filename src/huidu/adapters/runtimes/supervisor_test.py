@@ -1,5 +1,6 @@
 import configparser
 import contextlib
+import errno
 import socket
 import tempfile
 import threading
@@ -40,6 +41,26 @@ def test_programs_are_laid_out_so_that_odd_paths_stay_whole(tmp_path: Path) -> N
     assert "--port 7860" in command
     assert places.supervisor_socket.parent == places.sockets
     assert len(str(places.supervisor_socket)) < 100
+
+
+def test_what_lies_there_as_it_should_needs_no_room_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places, version = Places(tmp_path / "data"), Version("v1", model="/m")
+
+    def lay_out(command: list[str]) -> None:
+        write_configuration(places, command, ["python"], ["v1"])
+        write_instance(places, version, "127.0.0.1:7860", 5)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    lay_out(["envoy"])
+    monkeypatch.setattr(Path, "write_text", full)
+    lay_out(["envoy"])
+    with pytest.raises(UnavailableError, match=r"gateway.conf cannot be written \(No space left on device\)"):
+        lay_out(["nginx"])
+    assert "command=envoy" in (places.run / "programs" / "gateway.conf").read_text()
 
 
 def test_a_free_address_is_one_that_nobody_has() -> None:

@@ -7,6 +7,7 @@ own options.
 
 import sys
 
+from supervisor.loggers import Handler
 from supervisor.options import ServerOptions
 from supervisor.poller import Poller
 from supervisor.supervisord import go
@@ -22,8 +23,24 @@ class PromptPoller(Poller):  # type: ignore[misc]
         return found
 
 
+class Complaints:
+    """What supervisord says of a log that it cannot write, in one line, and not again while it is the same."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def say(self) -> None:
+        said = str(sys.exc_info()[1])
+        if said != self._said:
+            self._said = said
+            print(f"huidu: a log cannot be written: {said}", file=sys.stderr, flush=True)
+
+
 def main(arguments: list[str]) -> None:
     """Runs supervisord until it is told to end."""
+    complaints = Complaints()
+    # Its own prints a traceback for every line.
+    Handler.handleError = lambda _handler: complaints.say()
     options = ServerOptions()
     options.poller = PromptPoller(options)
     options.realize(arguments, doc=__doc__)

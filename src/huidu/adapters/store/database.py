@@ -157,8 +157,8 @@ def connected(file: Path, busy_seconds: float | None = None) -> Engine:
         json_deserializer=_from_json,
         execution_options={"huidu_opened": opened},
     )
-    event.listen(engine, "connect", opened.connected)
     event.listen(engine, "connect", _set_up)
+    event.listen(engine, "connect", opened.connected)
     event.listen(engine, "checkout", opened.check)
     event.listen(engine, "begin", _begin)
     return engine

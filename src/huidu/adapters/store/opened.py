@@ -5,6 +5,7 @@ each transaction begins with a look at what lies at the path: another file there
 database is `LostError`. A file that is missing is never made by looking.
 """
 
+import logging
 import os
 import sqlite3
 import time
@@ -22,7 +23,8 @@ Identity = tuple[int, int]
 
 # What SQLite reports of a file that no waiting mends.
 LOST_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_INFO = "huidu_file"
+_INFO, _LOG_INFO = "huidu_file", "huidu_log"
+_LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 
 
@@ -60,6 +62,7 @@ class OpenedFile:
         # While it is made it is empty.
         self.making = False
         self._look_at = 0.0
+        self._log_path = file.with_name(f"{file.name}-wal")
 
     def connect(self) -> sqlite3.Connection:
         if not self.making:
@@ -67,19 +70,47 @@ class OpenedFile:
         return connect(self.file, self._busy_seconds)
 
     def connected(self, _connection: sqlite3.Connection, record: Any) -> None:
-        """Remembers which file a new connection is to."""
+        """Remembers which file, with which log beside it, a new connection is to."""
         found = self.file.stat()
         record.info[_INFO] = (found.st_dev, found.st_ino)
+        record.info[_LOG_INFO] = self._log()
 
-    def check(self, _connection: sqlite3.Connection, record: Any, _proxy: Any) -> None:
+    def check(self, connection: sqlite3.Connection, record: Any, _proxy: Any) -> None:
         """Before each transaction. Raises `DisconnectionError`, upon which a new connection is made; `LostError`."""
         if self.making:
             return
         if identity(self.file) != record.info[_INFO]:
             raise DisconnectionError(f"{self.file} is another file now")
+        mine, there = record.info[_LOG_INFO], self._log()
+        if mine is None:
+            record.info[_LOG_INFO] = there
+        elif there is None or there[:2] != mine[:2]:
+            self._leave_log(connection, there)
         if time.monotonic() >= self._look_at:
             refuse_headless(self.file)
             self._look_at = time.monotonic() + _LOOK_SECONDS
+
+    def _log(self) -> tuple[int, int, int] | None:
+        """Device, inode and size of the log beside the file; None where there is none."""
+        try:
+            found = self._log_path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_size
+
+    def _leave_log(self, connection: sqlite3.Connection, there: tuple[int, int, int] | None) -> None:
+        """Somebody deleted the log while it was open: what is in it goes into the file, else it went with us.
+
+        Only this connection, and those of other processes from before, still reach it. Not where another log has
+        been begun: then one of those has done it. Raises `DisconnectionError`; `UnavailableError` while another
+        writes into the log.
+        """
+        if there is None or there[2] == 0:
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise UnavailableError(f"{self._log_path} was deleted, and others write; accepted: again in a moment")
+            _LOG.error("%s was deleted while it was open; what was in it is in %s now", self._log_path, self.file)
+        raise DisconnectionError(f"{self._log_path} is another file now")
 
     def refuse_moved(self, info: dict[str, Any]) -> None:
         """After a commit: what was committed to a file that is no longer at its path is lost. Raises `LostError`."""

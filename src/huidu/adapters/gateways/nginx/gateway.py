@@ -71,6 +71,17 @@ class NginxGateway(FileGateway):
     def _lay_out(self) -> None:
         known = self.routes()
         self._install(_by_https(known.upstreams if known else ()))
+        self._lay_out_pid()
+
+    def _lay_out_pid(self) -> None:
+        """nginx ends where it cannot write its process id, which nobody reads: a full disk must not keep it down.
+
+        A link, since nginx deletes what it finds there as it ends.
+        """
+        path = self._home / "nginx.pid"
+        if not path.is_symlink():
+            path.unlink(missing_ok=True)
+            path.symlink_to("/dev/null")
 
     def _before(self, routes: Routes, wait: bool) -> None:
         self._names.look_up(host_port(address)[0] for up in routes.upstreams for address in up.addresses)

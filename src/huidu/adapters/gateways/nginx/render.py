@@ -260,7 +260,7 @@ def listen(place: Place) -> str:
 
 def _limits(place: Place, requests_of_one_client: int) -> str:
     return f"""    client_max_body_size {place.max_upload_bytes};
-    client_body_buffer_size 256k;
+    client_body_buffer_size 2m;
     large_client_header_buffers 2 {place.max_header_bytes};
     client_header_timeout 10s;
     # Between two reads: whoever sends nothing for so long is gone.

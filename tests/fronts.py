@@ -31,7 +31,6 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
-from huidu.adapters.gateways.folder import write_aside
 from huidu.adapters.gateways.gateway import FileGateway
 from huidu.adapters.gateways.nginx.binary import find_nginx_with_lua
 from huidu.adapters.gateways.nginx.gateway import NginxGateway
@@ -39,6 +38,7 @@ from huidu.adapters.gateways.place import Place
 from huidu.core.errors import UnavailableError
 from huidu.core.places import Places
 from huidu.core.routes import Routes, Upstream
+from huidu.files import write_aside
 
 GATEWAYS: dict[str, Callable[[Places, Place], FileGateway]] = {"envoy": EnvoyGateway, "nginx": NginxGateway}
 

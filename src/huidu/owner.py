@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from huidu.core.places import Places
+from huidu.files import write_aside
 
 _LOG = logging.getLogger(__name__)
 
@@ -186,22 +187,9 @@ class Token:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if self.read() is None:
-                self._write(secrets.token_urlsafe(32))
+                write_aside(self._places.token_file, f"{secrets.token_urlsafe(32)}\n")
         finally:
             os.close(lock)
-
-    def _write(self, token: str) -> None:
-        """All of it or nothing, whenever the machine goes down."""
-        aside = self._places.token_file.with_name(f".token.{os.getpid()}")
-        try:
-            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(f"{token}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            aside.rename(self._places.token_file)
-        finally:
-            aside.unlink(missing_ok=True)
 
     def read(self) -> str | None:
         """None where there is none that counts."""
@@ -244,6 +232,11 @@ def make_token(places: Places) -> Token:
     except OSError as error:
         _LOG.warning("%s cannot be made (%s): what needs it is refused", places.token_file, error.strerror or error)
     return token
+
+
+def bearer(token: str | None) -> dict[str, str]:
+    """The header that shows a token; none for none."""
+    return {"authorization": f"Bearer {token}"} if token else {}
 
 
 def _is_loopback(host: str) -> bool:

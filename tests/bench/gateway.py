@@ -30,7 +30,6 @@ from audiences import JWT, SECRET, signed
 from fronts import accepts, end, free_port, until
 
 from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
-from huidu.adapters.gateways.folder import write_aside
 from huidu.adapters.gateways.nginx.gateway import NginxGateway
 from huidu.adapters.gateways.place import Place
 from huidu.core.address import network
@@ -38,6 +37,7 @@ from huidu.core.audience import Audience, ClaimRule, CookieRule, HeaderRule, Net
 from huidu.core.places import Places
 from huidu.core.routes import Routes, Upstream
 from huidu.core.window import Window
+from huidu.files import write_aside
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SECONDS = 3

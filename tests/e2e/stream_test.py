@@ -111,7 +111,7 @@ def test_a_whole_recording_sent_at_once_is_slowed_and_heard(up: Installation, re
             socket.send(recording[start : start + 64_000])
         socket.send(json.dumps({"type": "stop"}))
         messages = [json.loads(message) for message in socket]
-    assert messages[-1] == {"type": "done"}
+    assert messages[-1]["type"] == "done"
     heard = [message["text"] for message in messages if message["type"] == "final" and message["text"]]
     assert heard == [final.text for final in _spoken(up, recording)]
 

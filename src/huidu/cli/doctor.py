@@ -164,8 +164,8 @@ def _said_now(data: Path) -> dict[str, Any]:
 
 def _retention(settings: Settings) -> Iterator[Finding]:
     """How long texts are kept, how large the history is and how fast it grows, and what keeps it from being pruned."""
-    from huidu.adapters.gateways.folder import read_json
     from huidu.core.places import Places
+    from huidu.files import read_json
     from huidu.wire import history_size
 
     try:

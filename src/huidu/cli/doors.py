@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 
 from huidu.core.errors import UnavailableError
 from huidu.core.places import Places
-from huidu.owner import Token, listeners, peer, trusted
+from huidu.owner import Token, bearer, listeners, peer, trusted
+from huidu.unix_http import UnixConnection
 
 _BACKLOG = 2048
 
@@ -52,7 +53,7 @@ def door(
     refuse_strangers(places)
     path = places.control_socket
     if _is_socket(path):
-        return Door(_SocketConnection(places, path, seconds), {}, str(path))
+        return Door(_OwnerConnection(places, path, seconds), {}, str(path))
     if said is None:
         raise ClosedError(f"{places.control_file} does not exist")
     if said.get("socket"):
@@ -88,25 +89,18 @@ def _by_port(places: Places, said: dict[str, Any], seconds: float) -> Door:
     return Door(http.client.HTTPConnection(host, port, timeout=seconds), bearer(token), url)
 
 
-def bearer(token: str | None) -> dict[str, str]:
-    """The header that shows a token."""
-    return {"authorization": f"Bearer {token}"} if token else {}
-
-
-class _SocketConnection(http.client.HTTPConnection):
+class _OwnerConnection(UnixConnection):
     """HTTP over control's Unix socket; another user who listens there gets to hear nothing."""
 
     def __init__(self, places: Places, path: Path, seconds: float):
-        super().__init__("localhost", timeout=seconds)
-        self._places, self._path = places, str(path)
+        super().__init__(path, seconds)
+        self._places = places
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        super().connect()
         user = peer(self.sock)
         if user is not None and user not in trusted(self._places):
-            raise ClosedError(f"what listens at {self._path} belongs to another user")
+            raise ClosedError(f"what listens at {self.path} belongs to another user")
 
 
 @contextmanager

@@ -18,13 +18,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from huidu.adapters.gateways.folder import SwapFolder, read_json
+from huidu.adapters.gateways.folder import SwapFolder
 from huidu.adapters.gateways.installed import installed_folder
 from huidu.cli.data_folder import data_folder
-from huidu.cli.doors import ClosedError, bearer, door, elsewhere, refuse_strangers
+from huidu.cli.doors import ClosedError, door, elsewhere, refuse_strangers
 from huidu.core.errors import HuiduError
 from huidu.core.places import Places
-from huidu.owner import Token, act_as_owner
+from huidu.files import read_json
+from huidu.owner import Token, act_as_owner, bearer
 
 COMMANDS = ("status", "rollback", "promote", "pause", "resume")
 

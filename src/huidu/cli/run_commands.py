@@ -28,6 +28,7 @@ from huidu.core.alarms import SHARE_ENDS_SECONDS
 from huidu.core.errors import HuiduError, RefusedError, TakenOverError, UnavailableError, unknown_name
 from huidu.core.places import Places, make_sockets
 from huidu.core.version import Version
+from huidu.files import write_aside
 from huidu.owner import make_token
 from huidu.ports import Gateway
 from huidu.settings import Settings, load
@@ -246,7 +247,6 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
     import uvicorn
 
     from huidu import wire
-    from huidu.adapters.gateways.folder import write_aside
     from huidu.adapters.store.observed import open_existing
     from huidu.control.loop import Loop
     from huidu.control.queries import status

@@ -2,10 +2,10 @@
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Path, Request
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -102,22 +102,31 @@ def create_app(
     """
     app = FastAPI(title="Huidu control", docs_url=None, redoc_url=None)
     _handle_errors(app, on_taken_over)
+    _add_questions(app, controller, store, gateway, clock, retention)
 
     async def received() -> float:
         return clock.now()
-
-    Received = Annotated[float, Depends(received)]  # noqa: N806
 
     def in_time(x_huidu_deadline: Deadline = None) -> None:
         # A command that waited while this process was stopped has been answered otherwise by now.
         if x_huidu_deadline is not None and clock.now() > x_huidu_deadline:
             raise RefusedError("the command came too late; accepted: the same command again")
 
-    timely = [Depends(in_time)]
+    commands = APIRouter(prefix="/api/v1", dependencies=[Depends(in_time)])
+    _add_release_commands(commands, controller, apply)
+    _add_routing_commands(commands, controller, received, lambda *asked: _proof(gateway, clock, *asked))
+    app.include_router(commands)
+    return app
 
-    def proof(received_at: float, deadline: float | None) -> dict[str, Any]:
-        return _proof(gateway, clock, received_at, deadline)
 
+def _add_questions(
+    app: FastAPI,
+    controller: Controller,
+    store: Store,
+    gateway: Gateway,
+    clock: Clock,
+    retention: Callable[[], dict[str, Any] | None],
+) -> None:
     @app.get("/healthz")
     def healthz() -> PlainTextResponse:
         return PlainTextResponse("ok")
@@ -138,7 +147,11 @@ def create_app(
     def replay_release(number: _Number) -> dict[str, Any]:
         return replay(store.release(number), store.evidence(number))
 
-    @app.post("/api/v1/releases", status_code=201, dependencies=timely)
+
+def _add_release_commands(commands: APIRouter, controller: Controller, apply: Callable[[], dict[str, Any]]) -> None:
+    """Commands after which the routes are as before, or are changed by control in its own time."""
+
+    @commands.post("/releases", status_code=201)
     def start(command: StartCommand) -> dict[str, Any]:
         changed = apply()
         release = controller.start(command.version, command.by, command.reason)
@@ -147,7 +160,31 @@ def create_app(
         found = {"id": release.id, "version": release.candidate, "stage": release.stage_name}
         return found | {"config": changed}
 
-    @app.post("/api/v1/promote", dependencies=timely)
+    @commands.post("/pause")
+    def pause(command: SteeringCommand) -> dict[str, Any]:
+        moved = controller.pause(command.by, command.reason, command.seen())
+        return {"id": moved.id, "stage": moved.stage_name, "held": moved.held}
+
+    @commands.post("/resume")
+    def resume(command: SteeringCommand) -> dict[str, Any]:
+        moved = controller.resume(command.by, command.reason, command.seen())
+        return {"id": moved.id, "stage": moved.stage_name, "held": moved.held}
+
+    @commands.post("/config/apply")
+    def apply_config() -> dict[str, Any]:
+        return {"applied": True} | apply()
+
+
+def _add_routing_commands(
+    commands: APIRouter,
+    controller: Controller,
+    received: Callable[[], Awaitable[float]],
+    proof: Callable[[float, float | None], dict[str, Any]],
+) -> None:
+    """Commands whose answer says whether the gateway has taken the new routes over."""
+    Received = Annotated[float, Depends(received)]  # noqa: N806
+
+    @commands.post("/promote")
     def promote(command: PromoteCommand, received_at: Received, x_huidu_deadline: Deadline = None) -> dict[str, Any]:
         if not command.reason.strip():
             raise InvalidError("promote without a reason; accepted: promote --reason TEXT")
@@ -155,26 +192,10 @@ def create_app(
         found = {"id": moved.id, "stage": moved.stage_name, "phase": moved.phase.value}
         return found | proof(received_at, x_huidu_deadline)
 
-    @app.post("/api/v1/pause", dependencies=timely)
-    def pause(command: SteeringCommand) -> dict[str, Any]:
-        moved = controller.pause(command.by, command.reason, command.seen())
-        return {"id": moved.id, "stage": moved.stage_name, "held": moved.held}
-
-    @app.post("/api/v1/resume", dependencies=timely)
-    def resume(command: SteeringCommand) -> dict[str, Any]:
-        moved = controller.resume(command.by, command.reason, command.seen())
-        return {"id": moved.id, "stage": moved.stage_name, "held": moved.held}
-
-    @app.post("/api/v1/rollback", dependencies=timely)
+    @commands.post("/rollback")
     def rollback(command: RollbackCommand, received_at: Received, x_huidu_deadline: Deadline = None) -> dict[str, Any]:
         found = controller.rollback(command.by, command.reason, command.to, received_at)
         return found | proof(received_at, x_huidu_deadline)
-
-    @app.post("/api/v1/config/apply", dependencies=timely)
-    def apply_config() -> dict[str, Any]:
-        return {"applied": True} | apply()
-
-    return app
 
 
 def _proof(gateway: Gateway, clock: Clock, received_at: float, deadline: float | None) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from huidu.control.beginning import caught_up, from_routes
 from huidu.control.decide import Gathered, View, decide, entered, remembered
 from huidu.control.gather import REPORTS_AT_ONCE, Gatherer
 from huidu.control.golden import GoldenRun
+from huidu.control.journal import Journal
 from huidu.control.memory import Lives, Peak
 from huidu.control.parts import Config, Parts
-from huidu.control.recorder import Recorder
 from huidu.core.alarms import Alarm, AlarmKind
 from huidu.core.audience import CLOCK_BACK_SECONDS
 from huidu.core.errors import (
@@ -115,7 +115,7 @@ class Controller:
         self._lives = Lives(_kept_lives(parts.store))
         self._gatherer = Gatherer(parts)
         parts.instance.trust(config.authorities)
-        self.recorder = Recorder(parts.store, parts.clock)
+        self.journal = Journal(parts.store, parts.clock)
         self.view = self._kept = View(Fleet(config.stable))
         self._begin()
 
@@ -130,12 +130,12 @@ class Controller:
             if (loss := self._parts.store.loss()) is None:
                 raise
             self.view = self._kept = self._unstored(loss.words)
-            self.view = self._kept = self.recorder.begin_again(loss, self.view, {})
+            self.view = self._kept = self.journal.begin_again(loss, self.view, {})
             return
         if stored is None:
             self.view = self._kept = self._unstored(self._parts.store.lost)
             return
-        self.recorder.remember(stored.fleet.release, stored.checkpoint)
+        self.journal.remember(stored.fleet.release, stored.checkpoint)
         self._live.checkpoint, self._live.texts = stored.checkpoint, set()
         routes = gateway.routes()
         if routes is not None and gateway.fence() <= self.view.fleet.fence:
@@ -152,7 +152,7 @@ class Controller:
             fence, config = self._parts.gateway.fence(), self.config
             view, record = from_routes(routes, fence, config.plan, config.rules, lost, self._parts.clock.now())
             _LOG.warning("the store knows nothing of what is in force; the stable version is %s", routes.stable)
-        self.recorder.keep(view.fleet, record)
+        self.journal.keep(view.fleet, record)
         return view
 
     @property
@@ -184,7 +184,7 @@ class Controller:
         key = (fleet.last_release, fleet.stable)
         if fleet.release is not None or fleet.last_release == 0:
             return None
-        unrecorded = self.recorder.outcome
+        unrecorded = self.journal.outcome
         if unrecorded is not None and unrecorded[0].id == fleet.last_release:
             release, outcome = unrecorded
             shown = {"id": release.id, "version": release.candidate, "outcome": outcome.outcome}
@@ -195,7 +195,7 @@ class Controller:
                 row = self._parts.store.release(fleet.last_release)
             except HuiduError as error:
                 return dict.fromkeys(names) | {"id": fleet.last_release, "reason": str(error)}
-            if self.recorder.refusal is not None:
+            if self.journal.refusal is not None:
                 return {name: row[name] for name in names}
             self._live.ended = (key, {name: row[name] for name in names})
         return self._live.ended[1]
@@ -233,10 +233,10 @@ class Controller:
     @property
     def unrecorded(self) -> dict[str, Any] | None:
         """What the store has refused, for how long, and how much waits; None where it takes what it is given."""
-        refusal = self.recorder.refusal
+        refusal = self.journal.refusal
         if refusal is None:
             return None
-        return {"seconds": round(refusal[0], 1), "reason": refusal[1], "rows": self.recorder.waiting}
+        return {"seconds": round(refusal[0], 1), "reason": refusal[1], "rows": self.journal.waiting}
 
     def tick(self) -> None:
         """Gathers, decides, records and applies once. What it fails with stands as an alarm until one succeeds."""
@@ -251,11 +251,11 @@ class Controller:
         live.failing = ""
 
     def _tick(self) -> None:
-        live, seen, recorder = self._live, self.view, self.recorder
-        recorder.confirm()
+        live, seen, journal = self._live, self.view, self.journal
+        journal.confirm()
         self._mend()
         # What cannot be kept any more stays in the log.
-        reads = not recorder.full
+        reads = not journal.full
         found = self._gatherer.gather(seen, self.config, live.checkpoint, live.texts, live.golden, reads)
         trouble: UnavailableError | None = None
         with self._lock:
@@ -271,13 +271,13 @@ class Controller:
                 # A disk that refuses must not keep anything else from happening.
                 trouble = error
             if unrecorded is not None:
-                recorder.keep(self.view.fleet, unrecorded)
+                journal.keep(self.view.fleet, unrecorded)
         self._note_memory(found)
         self.drain()
         self._parts.gateway.refresh()
         self._parts.log.rotate_if_due(found.now)
-        if recorder.checkpoint is not None:
-            self._parts.log.forget(recorder.checkpoint, found.now)
+        if journal.checkpoint is not None:
+            self._parts.log.forget(journal.checkpoint, found.now)
         self._forget_reports(found)
         if trouble is not None:
             raise trouble
@@ -287,7 +287,7 @@ class Controller:
 
         A step forward is recorded here, or not taken.
         """
-        before, alarms = self.view, self.recorder.alarms()
+        before, alarms = self.view, self.journal.alarms()
         view, record = decide(before, replace(found, alarms=found.alarms + alarms))
         if direction(before.fleet, view.fleet) is Direction.FORWARD:
             try:
@@ -295,32 +295,32 @@ class Controller:
             except TakenOverError:
                 raise
             except UnavailableError:
-                alarms = self.recorder.alarms(at_once=True)
+                alarms = self.journal.alarms(at_once=True)
                 view, record = decide(before, replace(found, alarms=found.alarms + alarms))
             else:
                 return None
         worth = _worth_recording(self._kept, view, record, self._live.checkpoint)
         self.view = view
         # Whether the store takes anything again is found out by giving it something.
-        if not worth and self.recorder.refusal is None:
+        if not worth and self.journal.refusal is None:
             return None
         self._kept = view
         return record
 
     def _mend(self) -> None:
         """Begins a new store where the old one is gone or damaged, or goes on with an earlier copy of it."""
-        loss = self.recorder.loss()
+        loss = self.journal.loss()
         if loss is None:
             return
         with self._lock:
             try:
                 if loss.left == "copy":
                     self._parts.store.claim()
-                    self.recorder.drop()
+                    self.journal.drop()
                     self._begin()
                 else:
-                    self.view = self._kept = self.recorder.begin_again(loss, self.view, self._live.peaks)
-                    self._live.checkpoint = self.recorder.checkpoint
+                    self.view = self._kept = self.journal.begin_again(loss, self.view, self._live.peaks)
+                    self._live.checkpoint = self.journal.checkpoint
                 # Rows have other ids now.
                 self._live.texts, self._live.ended = set(), None
             except TakenOverError:
@@ -335,7 +335,7 @@ class Controller:
         """
         jumped = any(alarm.kind is AlarmKind.CLOCK_JUMPED for alarm in found.alarms)
         all_read = 0 < len(found.reports) < REPORTS_AT_ONCE and not jumped
-        recorded = self.recorder.refusal is None
+        recorded = self.journal.refusal is None
         if all_read and recorded and found.now - self._live.forgot_at > _FORGET_SECONDS:
             self._live.forgot_at = found.now
             self._parts.sockets.forget(found.now - _KEEP_REPORTS_SECONDS)
@@ -374,7 +374,7 @@ class Controller:
         if grown:
             self._live.peaks.update(grown)
             with self._lock:
-                self.recorder.note_peaks(grown)
+                self.journal.note_peaks(grown)
         if self._lives.note({name: process.rss_bytes for name, process in found.processes.items()}, found.now):
             try:
                 self._parts.store.keep_memory(self._lives.to_json())
@@ -769,13 +769,13 @@ class Controller:
 
     def _insist(self, view: View, record: Record) -> None:
         """Records a step before it is applied. Raises `UnavailableError`: then nothing has happened."""
-        self.recorder.insist(view.fleet, record)
+        self.journal.insist(view.fleet, record)
         self.view = self._kept = view
 
     def _keep(self, view: View, record: Record) -> None:
         """Takes a step that is recorded when the store allows."""
         self.view = self._kept = view
-        self.recorder.keep(view.fleet, record)
+        self.journal.keep(view.fleet, record)
 
     def _retreat(self, view: View, record: Record) -> None:
         """A step towards the stable version: in force first, recorded when the store allows.
@@ -783,7 +783,7 @@ class Controller:
         Raises `UnavailableError` where it cannot be put in force now: it stands all the same, and each tick tries.
         """
         # Whoever was taken over changes nothing any more.
-        self.recorder.confirm()
+        self.journal.confirm()
         self.view = self._kept = view
         try:
             self._apply()
@@ -792,7 +792,7 @@ class Controller:
                 raise
             _LOG.warning("%s; everybody is back all the same", error)
         finally:
-            self.recorder.keep(self.view.fleet, record)
+            self.journal.keep(self.view.fleet, record)
 
     def _in_force(self) -> bool:
         """Whether traffic goes where the state says."""

@@ -265,12 +265,12 @@ def test_what_cannot_be_kept_stays_in_the_log_and_the_share_ends(
     for _ in range(60):
         world.log.put(*lines(world.clock.time, {"v1": 40, "v2": 20}, name=f"m{world.clock.time}"))
         world.ticks(share, 1.0)
-    assert share.recorder.full
-    waited = share.recorder.waiting
+    assert share.journal.full
+    waited = share.journal.waiting
     assert alarms(share) == {"store_unwritable", "evidence_stalled"}
     assert running(share).share_ended
     world.ticks(share, 10.0)
-    assert share.recorder.waiting == waited
+    assert share.journal.waiting == waited
     store.refuses = None
     world.ticks(share, 12.0)
     sums = fold(store.evidence(1), "share:500")
@@ -481,7 +481,7 @@ def test_a_locked_store_is_never_taken_for_a_damaged_one(world: World, share: Co
         fails(world, 1)
         world.ticks(share, 10.0)
         assert alarms(share) == {"store_unwritable"}
-        assert share.recorder.loss() is None
+        assert share.journal.loss() is None
         other.execute("ROLLBACK")
     world.ticks(share, 1.0)
     assert (alarms(share), list(world.data.glob("*damaged*"))) == (set(), [])

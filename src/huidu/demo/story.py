@@ -19,14 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from huidu.cli.control_client import ask_control
-from huidu.cli.doors import bearer
 from huidu.core.errors import UnavailableError
 from huidu.core.places import Places
 from huidu.demo import figures
 from huidu.demo.kit import Kit, Parts, divide, references, write_set
 from huidu.demo.narrator import Narrator
 from huidu.demo.people import Counted, Crowd, reviewer, users
-from huidu.owner import Token
+from huidu.owner import Token, bearer
 
 USERS = 420
 REQUESTS_PER_SECOND = 40.0

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from huidu.core.errors import UnavailableError
+from huidu.files import write_aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,7 @@ def _forget(path: Path, before: float) -> int:
     if not kept:
         path.unlink()
         return len(lines)
-    fresh = path.with_name(f".{path.name}.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.writelines(kept)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(path)
+    write_aside(path, b"".join(kept))
     os.utime(path, (changed, changed))
     return len(lines) - len(kept)
 

@@ -24,7 +24,6 @@ import logging
 import os
 import re
 import shutil
-import socket
 import time
 import zlib
 from abc import ABC, abstractmethod
@@ -37,6 +36,8 @@ from typing import Any, ClassVar
 from huidu.core import codec
 from huidu.core.errors import UnavailableError
 from huidu.core.places import Places, make_sockets
+from huidu.files import sync_folder, write_aside, write_new
+from huidu.unix_http import UnixConnection
 
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 0.003
@@ -215,7 +216,7 @@ class SwapFolder(ABC):
         staged = self.root / "next"
         shutil.rmtree(staged, ignore_errors=True)
         staged.mkdir()
-        write_durably(staged / "document.json", text)
+        write_new(staged / "document.json", text)
         if self.document_path.exists():
             _link(staged / "before", self.document_path)
         _write_twice(staged / "routes.json", codec.sealed(routes))
@@ -414,46 +415,6 @@ def until(condition: Callable[[], bool], wait_seconds: float) -> bool:
     return True
 
 
-def write_durably(path: Path, text: str) -> None:
-    """A new file of its owner's alone, on the disk when this returns."""
-    _write_new(path, text, durably=True)
-
-
-def _write_new(path: Path, text: str, durably: bool = False) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        if durably:
-            os.fsync(file.fileno())
-
-
-def write_aside(path: Path, text: str, durably: bool = True) -> None:
-    """Replaces a file at once and for good: nobody ever reads half of it, nor the former one after a power cut.
-
-    What is made anew all the time need not be there after a power cut, and does not wait for the disk.
-    """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        _write_new(aside, text, durably)
-        aside.rename(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
-    if durably:
-        sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """What was renamed in a folder is on the disk. A file system that cannot promise it goes without."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def _link(made: Path, path: Path) -> None:
     """A second name for a file; a copy where the file system knows no such."""
     try:
@@ -465,20 +426,8 @@ def _link(made: Path, path: Path) -> None:
 def _write_twice(path: Path, text: str) -> None:
     """A file and its copy, which stands for damage of the file; after a power cut that is there."""
     file, copy = both(path)
-    write_durably(file, text)
-    _write_new(copy, text)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a file that is made anew all the time; None where there is none. Raises `UnavailableError`."""
-    try:
-        return codec.unsealed(path.read_bytes().decode(), str(path))
-    except FileNotFoundError:
-        return None
-    except UnicodeDecodeError:
-        raise codec.StoredError(f"{path} is damaged: it is no text; accepted: a JSON object") from None
-    except OSError as error:
-        raise codec.StoredError(f"{path} cannot be read ({error.strerror}); accepted: a JSON object") from None
+    write_new(file, text)
+    write_new(copy, text, durably=False)
 
 
 def _is_sealed(path: Path) -> bool:
@@ -545,7 +494,7 @@ def _open_lock(path: Path) -> int:
 
 def ask_socket(path: Path, method: str, target: str, body: str | None = None) -> str | None:
     """The body of a good answer over a Unix socket; None when nobody answers well."""
-    connection = _SocketConnection(path)
+    connection = UnixConnection(path, _ANSWER_SECONDS)
     try:
         connection.request(method, target, body)
         answer = connection.getresponse()
@@ -555,19 +504,6 @@ def ask_socket(path: Path, method: str, target: str, body: str | None = None) ->
         return None
     finally:
         connection.close()
-
-
-class _SocketConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: Path):
-        super().__init__("localhost", timeout=_ANSWER_SECONDS)
-        self._path = str(path)
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 def _flock(descriptor: int, wait_seconds: float) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from huidu.adapters.gateways.folder import SwapFolder, both, write_aside
+from huidu.adapters.gateways.folder import SwapFolder, both
 from huidu.adapters.gateways.place import Place
 from huidu.core import codec
 from huidu.core.codec import StoredError
@@ -19,6 +19,7 @@ from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.places import Places
 from huidu.core.routes import Routes, from_json, rolled_back, to_json
 from huidu.core.units import UnitKeys, unit_keys
+from huidu.files import write_aside
 from huidu.ports import FenceError, Written
 
 _MADE_SECRET = re.compile("[0-9a-f]{32}")

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from huidu.adapters.gateways.envoy.gateway import EnvoyGateway
-from huidu.adapters.gateways.folder import both, read_json
+from huidu.adapters.gateways.folder import both
 from huidu.adapters.gateways.gateway import FileGateway
 from huidu.adapters.gateways.installed import installed_folder
 from huidu.adapters.gateways.nginx.gateway import NginxGateway
@@ -25,6 +25,7 @@ from huidu.core.errors import HuiduError
 from huidu.core.places import Places
 from huidu.core.routes import Routes, Upstream, from_json, rolled_back, to_json
 from huidu.core.window import Window
+from huidu.files import read_json
 
 KINDS: dict[str, Callable[[Places, Place], FileGateway]] = {"envoy": EnvoyGateway, "nginx": NginxGateway}
 UPGRADE = Path(__file__).parents[4] / "tests" / "data" / "upgrade"

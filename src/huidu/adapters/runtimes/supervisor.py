@@ -22,6 +22,7 @@ from huidu.core.errors import UnavailableError
 from huidu.core.places import Places, make_sockets
 from huidu.core.version import Version
 from huidu.ports import Process
+from huidu.unix_http import UnixConnection
 
 _T = TypeVar("_T")
 _INSTANCE = "instance-"
@@ -215,18 +216,7 @@ class _Transport(SupervisorTransport):  # type: ignore[misc]
 
     def __init__(self, path: Path):
         super().__init__(None, None, f"unix://{path}")
-        self._get_connection = lambda: _Connection(path)
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path):
-        super().__init__("localhost", timeout=_ANSWER_SECONDS)
-        self._path = str(path)
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        self._get_connection = lambda: UnixConnection(path, _ANSWER_SECONDS)
 
 
 def _says(error: UnavailableError, code: int) -> bool:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from huidu.adapters.spool import rows as codec
+from huidu.adapters.spool.rows import decode, encode
 from huidu.core.errors import InvalidError
 from huidu.core.spool import HEAD_BYTES, Head, Slot, decode_head, decode_row, encode_head, encode_row, is_spool, scan
+from huidu.files import sync
 from huidu.ports import Recognition, SpoolState
 
 _log = logging.getLogger(__name__)
@@ -125,7 +126,7 @@ class SpoolFile:
     def _write(self, rows: Sequence[Recognition]) -> int:
         """Writes rows while there is room for them; how many these were."""
         for taken, row in enumerate(rows):
-            content = encode_row(self._head.last + 1, codec.encode(row))
+            content = encode_row(self._head.last + 1, encode(row))
             offset = self._room(len(content))
             if offset is None:
                 return taken
@@ -152,7 +153,7 @@ class SpoolFile:
         found = decode_row(os.pread(self._file, slot.size, slot.offset), 0)
         if found is None or found.number != slot.number:
             raise InvalidError("it was damaged since it was written")
-        return codec.decode(found.payload)
+        return decode(found.payload)
 
     def _write_head(self) -> None:
         first = self._slots[0].number if self._slots else self._head.last + 1
@@ -172,7 +173,7 @@ def lay_out(path: Path, version: str, size: int) -> SpoolFile:
         os.pwrite(file, encode_head(head), 0)
         os.fsync(file)
         aside.rename(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
         return SpoolFile(path, file, size, head)
     except BaseException:
         aside.unlink(missing_ok=True)
@@ -237,11 +238,3 @@ def _wipe(file: int, size: int, kept: Sequence[Slot]) -> None:
         os.pwrite(file, bytes(max(0, slot.offset - offset)), offset)
         offset = slot.offset + slot.size
     os.pwrite(file, bytes(max(0, size - offset)), offset)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,7 +7,6 @@ damaged is renamed and never deleted:
     history.db.new                          the new one, whole before it takes its name
 """
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from sqlalchemy import Connection, Engine
 from huidu.adapters.store.database import alone, connected, create, making, store_errors, writing
 from huidu.adapters.store.opened import LOST_CODES, connect, identity, refuse_headless
 from huidu.core.errors import LostError, UnavailableError
+from huidu.files import sync
 
 # What control cannot do without, and looks through first.
 _OWN = ("state", "releases", "release_events", "evidence", "peak_memory")
@@ -147,7 +147,7 @@ def begin_again(engine: Engine, fill: Callable[[Connection], None], target: Path
             _fill(fresh, fill)
             set_aside(file, target)
             fresh.rename(file)
-            _sync(file.parent)
+            sync(file.parent)
     except OSError as error:
         raise UnavailableError(f"{file} cannot be made anew: {error.strerror}; accepted: room on its disk") from error
 
@@ -162,14 +162,6 @@ def _fill(fresh: Path, fill: Callable[[Connection], None]) -> None:
     finally:
         # The last connection writes the log into the file.
         made.dispose()
-    _sync(fresh)
+    sync(fresh)
     if fresh.with_name(f"{fresh.name}-wal").exists():
         raise UnavailableError(f"{fresh} could not be finished; accepted: room on its disk")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -30,6 +30,7 @@ from huidu.adapters.store.schema import recognition_history as table
 from huidu.adapters.store.schema import state
 from huidu.core.errors import UnavailableError
 from huidu.core.retention import COPY_SECONDS, Cutoffs, Remembered, remembered
+from huidu.files import sync
 
 _RETENTION, DELETIONS = "retention", "deletions"
 # Rows in one transaction: so many that the lock is held for about this long, and never more than the most.
@@ -132,9 +133,9 @@ class SqlPruning:
             os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             if not self._copy_rows(part, or_(*_erased(cutoffs), _unnamed(cutoffs))):
                 return None
-            _settle(part)
+            sync(part)
             part.rename(whole)
-            _settle(self._data)
+            sync(self._data)
         except OSError as error:
             raise UnavailableError(f"no copy of what a prune takes can be made: {error.strerror}") from error
         finally:
@@ -307,15 +308,6 @@ def stored_memory(engine: Engine) -> Remembered:
     """What the store keeps of earlier prunes."""
     with reading(engine) as connection:
         return remembered(_state(connection, _RETENTION))
-
-
-def _settle(path: Path) -> None:
-    """Has the disk keep a file, or the names of a folder's files."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def put_state(connection: Connection, name: str, value: dict[str, Any]) -> None:

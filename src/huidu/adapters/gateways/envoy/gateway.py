@@ -18,13 +18,14 @@ from huidu.adapters.gateways.envoy.routing import route_configuration
 from huidu.adapters.gateways.envoy.shapes import Json, discovery
 from huidu.adapters.gateways.envoy.swap import EnvoyFolder, Told, Watched
 from huidu.adapters.gateways.envoy.tokens import token_filter
-from huidu.adapters.gateways.folder import until, write_aside
+from huidu.adapters.gateways.folder import until
 from huidu.adapters.gateways.gateway import FileGateway
 from huidu.adapters.gateways.place import Place
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.places import Places
 from huidu.core.routes import Routes
 from huidu.core.units import UnitKeys
+from huidu.files import write_aside
 
 _MASKED = "********"
 # Envoy takes a file within milliseconds, under full load within half a second.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from huidu.adapters.gateways.folder import read_json, until, write_aside
+from huidu.adapters.gateways.folder import until
 from huidu.adapters.gateways.gateway import FileGateway
 from huidu.adapters.gateways.nginx import render
 from huidu.adapters.gateways.nginx.binary import Nginx, authorities, check, find_nginx_with_lua
@@ -23,6 +23,7 @@ from huidu.core.codec import StoredError
 from huidu.core.errors import UnavailableError
 from huidu.core.places import Places
 from huidu.core.routes import Routes, Upstream
+from huidu.files import read_json, write_aside
 
 _LOG = logging.getLogger(__name__)
 _MASK = "********"

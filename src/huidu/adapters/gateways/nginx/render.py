@@ -113,7 +113,48 @@ init_by_lua_block {{
 }}
 init_worker_by_lua_block {{ huidu.start() }}
 
-map $http_upgrade $huidu_upgrade {{ default ""; "" ""; ~*^websocket$ websocket; }}
+{_maps()}
+
+{_upstream("huidu_plain")}
+{"".join(_upstream(f"huidu{location_suffix(up)}") for up in upstreams)}
+server {{
+{listen(place)}
+{"    ssl_certificate_by_lua_block { huidu.certificate() }" if place.tls else ""}
+{_limits(place, requests_of_one_client)}
+    # Each line at once: one that is held back is lost with its worker, and was counted.
+    access_log {quoted(layout.log)} huidu if=$huidu_log;
+
+{_proxying(place.tls is not None, key_id)}
+{_error_pages()}
+
+    uninitialized_variable_warn off;
+    log_by_lua_block {{ huidu.ended() }}
+
+    location / {{
+        set $huidu_attempt 1;
+        set $huidu_header_bytes $request_length;
+        set_by_lua_block $huidu_generation {{ return huidu.route() }}
+        if ($huidu_to) {{ return 418; }}
+        proxy_pass http://huidu_plain;
+    }}
+{_locations("", "http://huidu_plain", "")}
+{"".join(_tls_locations(up, layout) for up in upstreams)}
+{"".join(_own_answer(f"= /-/huidu/{name}", answer, layout) for name, answer in _by_path(place).items())}
+{_named_answers(place, layout, requests_of_one_client)}
+    location @variables {{
+        set $huidu_to ""; set $huidu_back ""; set $huidu_host ""; set $huidu_cookie "";
+        set $huidu_rule ""; set $huidu_unit ""; set $huidu_release ""; set $huidu_peer ""; set $huidu_share_bp "";
+        set $huidu_client ""; set $huidu_log ""; set $huidu_socket "";
+    }}
+}}
+
+{_asked_server(layout)}
+"""
+
+
+def _maps() -> str:
+    """What the log's lines are made of, and what an upgrade needs."""
+    return f"""map $http_upgrade $huidu_upgrade {{ default ""; "" ""; ~*^websocket$ websocket; }}
 map $http_upgrade $huidu_connection {{ default ""; "" ""; ~*^websocket$ upgrade; }}
 map $sent_http_x_audio_seconds $huidu_audio_seconds {{
     default null;
@@ -140,19 +181,11 @@ log_format huidu escape=none
     '"bytes_down":$body_bytes_sent,"audio_seconds":$huidu_audio_seconds,"chars":$huidu_chars,"flags":null,'
     # What happens on a socket after its upgrade is nothing that nginx sees.
     '"close_code":null,"closed_by":null,"first_message_ms":null,"frames_up":null,"frames_down":null}}';
-log_format huidu_refused escape=json '{{"time":$msec,"status":"$status","request_bytes":$request_length}}';
+log_format huidu_refused escape=json '{{"time":$msec,"status":"$status","request_bytes":$request_length}}';"""
 
-{_upstream("huidu_plain")}
-{"".join(_upstream(f"huidu{location_suffix(up)}") for up in upstreams)}
-server {{
-{listen(place)}
-{"    ssl_certificate_by_lua_block { huidu.certificate() }" if place.tls else ""}
-{_limits(place, requests_of_one_client)}
-    # Each line at once: one that is held back is lost with its worker, and was counted.
-    access_log {quoted(layout.log)} huidu if=$huidu_log;
 
-{_proxying(place.tls is not None, key_id)}
-    # Our own answers, in one shape. 418 leads from the choice to another location.
+def _error_pages() -> str:
+    return f"""    # Our own answers, in one shape. 418 leads from the choice to another location.
     default_type application/json;
     recursive_error_pages on;
     error_page 418 = $huidu_to;
@@ -166,22 +199,12 @@ server {{
     error_page 413 @too_large;
     error_page 500 @broken;
     error_page 502 503 504 =503 @closed;
-    error_page {_CROWDED} =503 @crowded;
+    error_page {_CROWDED} =503 @crowded;"""
 
-    uninitialized_variable_warn off;
-    log_by_lua_block {{ huidu.ended() }}
 
-    location / {{
-        set $huidu_attempt 1;
-        set $huidu_header_bytes $request_length;
-        set_by_lua_block $huidu_generation {{ return huidu.route() }}
-        if ($huidu_to) {{ return 418; }}
-        proxy_pass http://huidu_plain;
-    }}
-{_locations("", "http://huidu_plain", "")}
-{"".join(_tls_locations(up, layout) for up in upstreams)}
-{"".join(_own_answer(f"= /-/huidu/{name}", answer, layout) for name, answer in _by_path(place).items())}
-    location @no_method {{{_refusal(layout)} return {_said(answers.NO_METHOD)}; }}
+def _named_answers(place: Place, layout: Layout, requests_of_one_client: int) -> str:
+    """Where `_error_pages` lead by name."""
+    return f"""    location @no_method {{{_refusal(layout)} return {_said(answers.NO_METHOD)}; }}
     location @too_large {{{_refusal(layout)}
         return {_said(answers.too_large(place))}; }}
     location @broken {{{_refusal(layout)} return {_said(answers.BROKEN)}; }}
@@ -194,15 +217,12 @@ server {{
         {_answer_headers()}
         add_header Retry-After 1 always;
         return 503 '{_error("unavailable", _crowded(requests_of_one_client))}';
-    }}
-    location @variables {{
-        set $huidu_to ""; set $huidu_back ""; set $huidu_host ""; set $huidu_cookie "";
-        set $huidu_rule ""; set $huidu_unit ""; set $huidu_release ""; set $huidu_peer ""; set $huidu_share_bp "";
-        set $huidu_client ""; set $huidu_log ""; set $huidu_socket "";
-    }}
-}}
+    }}"""
 
-server {{
+
+def _asked_server(layout: Layout) -> str:
+    """The server on the control socket, where Huidu asks and hands over the state."""
+    return f"""server {{
     listen {quoted(f"unix:{layout.socket}")};
     access_log off;
     client_max_body_size 64m;
@@ -212,8 +232,7 @@ server {{
     location = /in-flight {{ content_by_lua_block {{ huidu.control.in_flight() }} }}
     location = /status {{ content_by_lua_block {{ huidu.control.status() }} }}
     location / {{ return 404; }}
-}}
-"""
+}}"""
 
 
 def _fixed(place: Place, layout: Layout, upstreams: Sequence[Upstream], alone: bool, mark: str) -> str:

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huidu.control.decide import View, remembered
+from huidu.core.condensed import condensed_rows
 from huidu.core.evidence import Kind, Row, blocks, crash_row, golden_row, text_row
 from huidu.core.evidence_test import samples
-from huidu.core.kept import kept_rows
 from huidu.core.record import Watch
 from huidu.core.release import Fleet
 
@@ -52,17 +52,17 @@ def plain(view: View) -> tuple[object, ...]:
 @settings(max_examples=60)
 def test_rows_made_of_sums_add_up_to_the_same_sums(seen: list[object], others: list[Row]) -> None:
     before = of([*blocks(seen, {}, 7, "@1"), *others])  # type: ignore[arg-type]
-    kept = kept_rows(before.sums, before.golden, before.known, 200.0)
+    kept = condensed_rows(before.sums, before.golden, before.known, 200.0)
     assert len({(row.kind, row.key) for row in kept}) == len(kept)
     after = of(list(kept))
     assert plain(after) == plain(before)
     # And those again: a store may be lost twice.
-    assert plain(of(list(kept_rows(after.sums, after.golden, after.known, 300.0)))) == plain(before)
+    assert plain(of(list(condensed_rows(after.sums, after.golden, after.known, 300.0)))) == plain(before)
 
 
 def test_what_counts_once_is_known_also_where_its_row_is_lost() -> None:
     row = Row("share:500", Kind.BAD, "r1", 1.0, {"version": "v2", "unit": "ff", "peer": "p"})
     before = of([row])
-    after = of(list(kept_rows(before.sums, (), before.known, 2.0)))
+    after = of(list(condensed_rows(before.sums, (), before.known, 2.0)))
     assert after.known == {(Kind.BAD, "r1")}
     assert plain(after) == plain(before)

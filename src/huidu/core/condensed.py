@@ -13,7 +13,7 @@ import numpy as np
 from huidu.core.evidence import ARRIVING_SECONDS, Kind, Row, Sums, Text, VersionSums
 
 
-def kept_rows(
+def condensed_rows(
     sums: Mapping[str, Sums], golden: Collection[Row], known: Collection[tuple[Kind, str]], now: float
 ) -> tuple[Row, ...]:
     """Rows whose sums by stage are `sums`, with the keys that are `known` of what counts once."""

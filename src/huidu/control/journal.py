@@ -11,8 +11,8 @@ from typing import Any
 from huidu.control.decide import View
 from huidu.core.alarms import Alarm, AlarmKind
 from huidu.core.backlog import Backlog, latest
+from huidu.core.condensed import condensed_rows
 from huidu.core.errors import HuiduError, LostError, TakenOverError, UnavailableError
-from huidu.core.kept import kept_rows
 from huidu.core.record import Happening, Outcome, Record
 from huidu.core.release import Fleet, Release
 from huidu.ports import Clock, Loss, Store
@@ -28,7 +28,7 @@ _PAUSE_FACTOR = 20.0
 _LOST_WITH_ROWS = frozenset({"look"})
 
 
-class Recorder:
+class Journal:
     """The way to the store of the one that writes. Used under control's lock."""
 
     def __init__(self, store: Store, clock: Clock):
@@ -198,7 +198,7 @@ class Recorder:
         now = self._clock.now()
         record = self._backlog.whole()[1] if self._backlog else Record()
         release = record.release or view.fleet.release
-        rows = kept_rows(view.sums, view.golden, view.known, now) if release is not None else ()
+        rows = condensed_rows(view.sums, view.golden, view.known, now) if release is not None else ()
         told = [replace(each, payload=_without_rows(each.payload)) for each in self._told if release is not None]
         others = [each for each in record.happenings if each not in self._told and each.kind not in _LOST_WITH_ROWS]
         # A control that begins has said so already.

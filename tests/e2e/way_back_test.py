@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -163,6 +163,11 @@ def _zeroed(site: Site) -> None:
             file.write(bytes(size))
 
 
+def _log_deleted(site: Site) -> None:
+    """Whoever has the database open still writes to it."""
+    (site.data / "history.db-wal").unlink()
+
+
 def _deleted(site: Site) -> None:
     for name in ("history.db", "history.db-wal", "history.db-shm"):
         (site.data / name).unlink(missing_ok=True)
@@ -273,6 +278,7 @@ HARMS: dict[str, Callable[[Site], None]] = {
     "locked": _locked,
     "zeroed": _zeroed,
     "deleted": _deleted,
+    "log deleted": _log_deleted,
     "stranger": _answered_by(_Stranger),
     "control answers 500": _answered_by(_Failing),
     "supervisord killed": _kill_supervisord,
@@ -363,14 +369,41 @@ def test_after_a_restart_the_stable_version_is_the_one_of_the_routes(site: Site,
     site.up.process.terminate()
     site.up.process.wait(timeout=60)
     HARMS[harm](site)
-    with (site.up.folder / "up2.log").open("w") as log:
+    with _up_again(site):
+        assert site.up.status()["stable"] == "new"
+        assert site.served([]) == "new"
+
+
+@DEEP
+@pytest.mark.parametrize("harm", ["disk full", "locked"])
+@pytest.mark.parametrize("engine", ["envoy", "nginx"])
+def test_what_cannot_be_written_keeps_nothing_from_starting(site: Site, harm: str) -> None:
+    """With the routes in force; the one command works, and control begins once the store lets it."""
+    site.up.release_into("new", "share:2000")
+    site.up.process.terminate()
+    site.up.process.wait(timeout=60)
+    HARMS[harm](site)
+    with _up_again(site) as said:
+        assert "Traceback" not in said
+        assert "control waits for the store" in said
+        assert site.up.huidu("rollback").returncode == 0
+        assert {site.served([("cookie", "tester=1")]), *(site.served([]) for _ in range(NOBODY))} == {"old"}
+        site.heal()
+        until(lambda: site.up.status()["control"] == "answers", 60)
+        assert site.up.status()["stable"] == "old"
+
+
+@contextmanager
+def _up_again(site: Site) -> Iterator[str]:
+    """`huidu up` once more; yields what it said until it was ready."""
+    path = site.up.folder / "up2.log"
+    with path.open("w") as log:
         command = [sys.executable, "-m", "huidu", "up", "--config", str(site.up.folder / "huidu.yaml")]
         again = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
-        until(lambda: "ready:" in (site.up.folder / "up2.log").read_text() or again.poll() is not None)
-        assert again.poll() is None, (site.up.folder / "up2.log").read_text()
-        assert site.up.status()["stable"] == "new"
-        assert site.served([]) == "new"
+        until(lambda: "ready:" in path.read_text() or again.poll() is not None)
+        assert again.poll() is None, path.read_text()
+        yield path.read_text()
     finally:
         again.terminate()
         again.wait(timeout=60)

@@ -152,6 +152,17 @@ def test_recognitions_that_wait_or_are_lost_are_told_in_the_status() -> None:
     ]
 
 
+def test_where_the_gateway_leads_is_told_while_control_is_silent() -> None:
+    """What control said last may be over since."""
+    found = {"stable": "v1", "candidate": "v2", "stage": "share:500", "share_bp": 500, "guards": {}, "versions": {}}
+    found |= {"differences": [], "control": "no answer (timed out)", "as_of": time.time() - 40}
+    led = {"stable": "v1", "candidate": None, "share_bp": 0, "generation": 9}
+    (said,) = [line for line in status_text(found | {"in_force": led}).splitlines() if line.startswith("in force")]
+    assert said == "in force   everybody on v1, as the gateway's files say; all above is of 40 s ago"
+    led |= {"candidate": "v2", "share_bp": 500}
+    assert "v2 has 5 %, the others on v1" in status_text(found | {"in_force": led})
+
+
 def test_the_end_of_the_last_release_is_told_in_the_status() -> None:
     found: dict[str, Any] = {
         "stable": "v1", "candidate": None, "guards": {}, "versions": {}, "differences": [], "control": "answers",

@@ -189,7 +189,8 @@ def _announce(settings: Settings, begun: _Begun) -> None:
     print(f"starting; logs in {settings.data / 'logs'}", file=sys.stderr, flush=True)
     instance, waited = HttpInstance(), threading.Event()
     for _ in range(int(_READY_SECONDS / 0.2)):
-        if instance.ready(begun.stable_address) and (begun.waits or _control_answers(Places(settings.data))):
+        answers = _accepts(host, settings.gateway.listen.port) and instance.ready(begun.stable_address)
+        if answers and (begun.waits or _control_answers(Places(settings.data))):
             control = "control waits for the store" if begun.waits else f"control at http://{settings.control.listen}"
             print(
                 f"ready: recognition at http://{host}:{settings.gateway.listen.port}, {control}",
@@ -199,6 +200,14 @@ def _announce(settings: Settings, begun: _Begun) -> None:
             return
         waited.wait(0.2)
     print(f"not everything is ready yet; see the logs in {settings.data / 'logs'}", file=sys.stderr, flush=True)
+
+
+def _accepts(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1.0):
+            return True
+    except OSError:
+        return False
 
 
 def _control_answers(places: Places) -> bool:

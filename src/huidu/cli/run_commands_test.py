@@ -1,4 +1,8 @@
+import errno
+import socket
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from fakes import FakeGateway
@@ -6,6 +10,7 @@ from fakes import FakeGateway
 from huidu.cli import run_commands
 from huidu.core.errors import TakenOverError, UnavailableError
 from huidu.core.routes import Routes, Upstream
+from huidu.settings import load
 
 UPSTREAMS = (Upstream("v1", ("127.0.0.1:1",)), Upstream("v2", ("127.0.0.1:2",)))
 SHARE = Routes(5, "v1", UPSTREAMS, release=1, candidate="v2", share_bp=500, expires_at=1e9)
@@ -50,3 +55,49 @@ def test_one_that_was_taken_over_waits_for_nothing() -> None:
 
     with pytest.raises(TakenOverError):
         run_commands._patiently(taken, FakeGateway(swapped=[SHARE]))
+
+
+@dataclass
+class Prepared(FakeGateway):  # type: ignore[misc]
+    """Remembers what it was prepared with; a full disk takes nothing."""
+
+    prepared: list[Routes] = field(default_factory=list)
+    full: bool = False
+
+    def prepare(self, routes: Routes) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.prepared.append(routes)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_up_starts_with_the_routes_in_force_where_the_store_refuses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], full: bool
+) -> None:
+    """The file names the stable version of the day of installation; who was promoted since stays stable."""
+    config = tmp_path / "huidu.yaml"
+    config.write_text("versions: {v0: {model: m}, v1: {model: m}, v2: {model: m}}\nstable: v0\n")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    managed = tuple(Upstream(name, (address,), managed=True) for name in ("v1", "v2", "gone"))
+    gateway = Prepared(swapped=[replace(SHARE, upstreams=managed)], full=full)
+    begun = run_commands._as_in_force(load(config), gateway, UnavailableError("it is locked"))
+    assert (begun.stable, begun.stable_address, begun.waits) == ("v1", address, True)
+    assert [version.name for version, _ in begun.running] == ["v1", "v2"]
+    assert [routes.expires_at for routes in gateway.prepared] == ([] if full else [0.0])
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "it is locked: v1 is the stable version" in said
+
+
+def test_up_says_what_the_store_said_where_no_routes_are_in_force_or_a_port_is_taken(tmp_path: Path) -> None:
+    config = tmp_path / "huidu.yaml"
+    config.write_text("versions: {v1: {model: m}}\nstable: v1\n")
+    why = UnavailableError("it is locked")
+    with pytest.raises(UnavailableError, match=r"^it is locked$"):
+        run_commands._as_in_force(load(config), Prepared(), why)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        gateway = Prepared(swapped=[Routes(5, "v1", (Upstream("v1", (taken,), managed=True),))])
+        with pytest.raises(UnavailableError, match=f"it is locked; and somebody else listens at {taken}"):
+            run_commands._as_in_force(load(config), gateway, why)

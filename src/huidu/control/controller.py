@@ -65,7 +65,7 @@ from huidu.core.routes import Routes, leads_back, upstream_of
 from huidu.core.spool import Head, by_version
 from huidu.core.version import Version
 from huidu.core.window import intervals_around
-from huidu.ports import FenceError, Instance, Process, Reach, Store
+from huidu.ports import FenceError, Instance, Loss, Process, Reach, Store
 
 _LOG = logging.getLogger(__name__)
 _APPLIED_SECONDS = 2.0
@@ -74,6 +74,8 @@ _ALIVE = ("running", "starting", "backoff")
 _BRING_UP_PAUSE_SECONDS = 0.1
 # A stage's age is stored at least so often: what a killed control forgets of it, the stage lasts longer.
 _AGE_SECONDS = 5.0
+# An instance that cannot record for so long although control can is a reason to look at all of the database.
+_STUCK_SECONDS, _LOOK_AGAIN_SECONDS = 10.0, 120.0
 _FORGET_SECONDS, _KEEP_REPORTS_SECONDS = 3600.0, 86_400.0
 
 
@@ -97,6 +99,9 @@ class _Live:
     # What the last tick failed with, and since when each did; empty where it did not.
     failing: str = ""
     failing_since: float = 0.0
+    # The first row that waited in each spool at the last look, and when the next one is due.
+    stuck: set[tuple[str, int]] = field(default_factory=set)
+    look_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +314,7 @@ class Controller:
 
     def _mend(self) -> None:
         """Begins a new store where the old one is gone or damaged, or goes on with an earlier copy of it."""
-        loss = self.journal.loss()
+        loss = self.journal.loss() or self._loss_beside()
         if loss is None:
             return
         with self._lock:
@@ -327,6 +332,26 @@ class Controller:
                 raise
             except UnavailableError as error:
                 _LOG.warning("no new store can be made now: %s", error)
+
+    def _loss_beside(self) -> Loss | None:
+        """What is lost where control's own tables are whole, and the one that instances write to is not.
+
+        It is looked for where one cannot record and control can. Without control's lock: it may take seconds.
+        """
+        live, now = self._live, self._parts.clock.monotonic()
+        if now < live.look_at:
+            return None
+        before, live.look_at = live.stuck, now + _STUCK_SECONDS
+        live.stuck = {(head.version, head.first) for head in self._parts.spooled() if head.waiting_rows}
+        if not before & live.stuck or self.recorder.refusal is not None:
+            return None
+        live.look_at = now + _LOOK_AGAIN_SECONDS
+        try:
+            return self._parts.store.loss()
+        except TakenOverError:
+            raise
+        except UnavailableError:
+            return None
 
     def _forget_reports(self, found: Gathered) -> None:
         """Reports on sockets are read once; those of a day ago are nobody's business any more.

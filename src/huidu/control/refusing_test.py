@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from huidu.core.errors import UnavailableError
 from huidu.core.evidence import Kind, fold
 from huidu.core.release import Release
 from huidu.core.routes import Routes
+from huidu.core.spool import Head
 
 LOCKED = UnavailableError("the store cannot do it now: database is locked")
 
@@ -440,6 +442,27 @@ def test_a_store_that_is_lost_begins_anew_with_what_control_knows(
     assert "history.db" in said
     assert all(name in said for name in kept if not name.endswith(("-wal", "-shm")))
     assert replay(store.release(1), store.evidence(1))["agree"]
+
+
+def test_a_history_that_alone_is_damaged_is_found_by_what_waits_for_it(
+    world: World, store: RefusingStore, share: Controller, whole: Path
+) -> None:
+    """Control's own tables are whole: it would go on as if nothing were, and the spools would fill."""
+    with closing(connect(whole, 1.0)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'recognition_history'"
+        page, size = connection.execute(query).fetchone()[0], connection.execute("PRAGMA page_size").fetchone()[0]
+    with whole.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    waiting = replace(world.parts(store), spooled=lambda: [Head("v1", first=4, last=9)])
+    controller = Controller(waiting, world.config())
+    world.ticks(controller, 25.0)
+    kept = [path.name for path in world.data.glob("history.db.damaged-*")]
+    assert kept != []
+    assert running(controller).salt == running(share).salt
+    assert kinds(world.store())[-1] == "store_lost"
+    world.ticks(controller, 150.0)
+    assert [path.name for path in world.data.glob("history.db.damaged-*")] == kept
 
 
 @pytest.mark.parametrize("lose", LOSSES)

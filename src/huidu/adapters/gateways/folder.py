@@ -107,7 +107,9 @@ class SwapFolder(ABC):
             folder.mkdir(parents=True, exist_ok=True)
         make_sockets(self.places)
         for path in both(self.root / "engine"):
-            write_aside(path, self.engine)
+            # What lies there as it should needs no room on the disk.
+            if not path.exists() or path.read_bytes() != self.engine.encode():
+                write_aside(path, self.engine)
         self._lay_out_fence()
 
     @contextmanager

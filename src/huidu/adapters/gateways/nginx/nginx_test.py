@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import NameOID
+from disks import full, small_disk
 from fronts import accepts, free_port, until
 
 from huidu.adapters.gateways.nginx.gateway import NginxGateway
@@ -787,6 +788,27 @@ def test_the_routes_survive_a_killed_master_and_a_killed_worker(front: Front) ->
     finally:
         again.terminate()
         again.wait()
+
+
+def test_on_a_full_disk_it_starts_and_takes_uploads(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "data", megabytes=8) as disk:
+        if disk is None:
+            pytest.skip("a file system of its own needs root and mount")
+        with running(disk) as front, full(disk):
+            front.process.terminate()
+            front.process.wait()
+            # As `huidu up` does, which goes on with what lies there.
+            with suppress(UnavailableError):
+                front.gateway.prepare(front.routes)
+            again = subprocess.Popen(front.gateway.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                until(lambda: front.folder.status().get("master") == again.pid)
+                assert front.ask("POST", body=bytes(2_000_000)).status == 200
+                assert front.ask("POST", body=bytes(3_000_000)).status == 500
+            finally:
+                again.terminate()
+                again.wait()
+    assert Path("/dev/null").is_char_device()
 
 
 def _forgiving(front: Front) -> None:

@@ -121,9 +121,8 @@ def _refuse_nowhere(config: Path, places: Places) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument(
-        "--config", default=os.environ.get("HUIDU_CONFIG", "huidu.yaml"), help="default: HUIDU_CONFIG, else huidu.yaml"
-    )
+    named = os.environ.get("HUIDU_CONFIG", "huidu.yaml")
+    shared.add_argument("--config", default=named, help="default: HUIDU_CONFIG, else huidu.yaml")
     shared.add_argument("--json", action="store_true", help="print JSON for programs")
     parser = argparse.ArgumentParser(prog="huidu")
     commands = parser.add_subparsers(dest="command", required=True)

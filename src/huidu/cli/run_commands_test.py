@@ -1,10 +1,12 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fakes import FakeGateway
 
 from huidu.cli import run_commands
 from huidu.core.errors import TakenOverError, UnavailableError
+from huidu.core.places import Places
 from huidu.core.routes import Routes, Upstream
 
 UPSTREAMS = (Upstream("v1", ("127.0.0.1:1",)), Upstream("v2", ("127.0.0.1:2",)))
@@ -50,3 +52,14 @@ def test_one_that_was_taken_over_waits_for_nothing() -> None:
 
     with pytest.raises(TakenOverError):
         run_commands._patiently(taken, FakeGateway(swapped=[SHARE]))
+
+
+def test_control_goes_on_where_it_cannot_write_where_it_listens(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    places = Places(tmp_path)
+    # As a full disk does, whoever runs the tests.
+    places.control_file.mkdir(parents=True)
+    run_commands._say_where(places, {"url": "http://127.0.0.1:7900", "socket": None, "pid": 1})
+    assert "control.json cannot be written" in caplog.text
+    assert list(places.run.iterdir()) == [places.control_file]

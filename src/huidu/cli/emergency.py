@@ -41,6 +41,11 @@ _LOCK_SECONDS = 0.3
 _REACH_SECONDS = 0.3
 _PROOF_SECONDS = 5.0
 _EXIT = {"invalid": 2, "not_found": 2}
+_ROLLBACK = (
+    "Puts everybody back on the stable version, after a promotion on the former one. It asks control, and without its "
+    "success within half a second swaps in the routes that were laid out for this. It works from any folder with "
+    "HUIDU_CONFIG or --config. Exit code 0: the gateway reports that it is so."
+)
 
 
 class NoAnswerError(Exception):
@@ -116,22 +121,23 @@ def _refuse_nowhere(config: Path, places: Places) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--config", default=os.environ.get("HUIDU_CONFIG", "huidu.yaml"), help="default: huidu.yaml")
+    named = os.environ.get("HUIDU_CONFIG", "huidu.yaml")
+    shared.add_argument("--config", default=named, help="default: HUIDU_CONFIG, else huidu.yaml")
     shared.add_argument("--json", action="store_true", help="print JSON for programs")
     parser = argparse.ArgumentParser(prog="huidu")
     commands = parser.add_subparsers(dest="command", required=True)
-    status = commands.add_parser("status", parents=[shared], help="what runs, who gets what, and why")
+    status = commands.add_parser("status", parents=[shared], description="Says what runs, who gets what, and why.")
     status.add_argument("--watch", action="store_true", help="show again every second until Ctrl-C")
-    rollback = commands.add_parser("rollback", parents=[shared], help="everybody back on the stable version")
+    rollback = commands.add_parser("rollback", parents=[shared], description=_ROLLBACK)
     rollback.add_argument("--to", metavar="VERSION", help="after a promotion: which earlier version")
-    rollback.add_argument("--reason", default="", metavar="TEXT")
-    promote = commands.add_parser("promote", parents=[shared], help="move on now, past what is undecided")
-    promote.add_argument("--reason", required=True, metavar="TEXT")
+    rollback.add_argument("--reason", default="", metavar="TEXT", help="for the record")
+    promote = commands.add_parser("promote", parents=[shared], description="Moves on now, past what is undecided.")
+    promote.add_argument("--reason", required=True, metavar="TEXT", help="for the record")
     promote.add_argument("--resume", action="store_true", help="also past a colleague's pause")
-    pause = commands.add_parser("pause", parents=[shared], help="hold the release where it is")
-    resume = commands.add_parser("resume", parents=[shared], help="go on after a hold")
+    pause = commands.add_parser("pause", parents=[shared], description="Holds the release where it is.")
+    resume = commands.add_parser("resume", parents=[shared], description="Goes on after a hold.")
     for command in (pause, resume):
-        command.add_argument("--reason", default="", metavar="TEXT")
+        command.add_argument("--reason", default="", metavar="TEXT", help="for the record")
     for command in (promote, pause, resume):
         command.add_argument("--stage", metavar="NAME", help="only in this stage; default: the one it is in now")
     return parser

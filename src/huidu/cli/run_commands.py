@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from huidu.wire import ConfigFile
 
 _T = TypeVar("_T")
+_LOG = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.5
 _READY_SECONDS = 180.0
@@ -248,7 +249,7 @@ def control(config: ConfigOption = DEFAULT_CONFIG) -> None:
             door = ends.enter_context(listening(places.control_socket))
         except UnavailableError as error:
             # A disk without Unix sockets, perhaps: whoever owns the data folder still has the port, by the token.
-            logging.getLogger(__name__).warning("%s; commands go to its port", error)
+            _LOG.warning("%s; commands go to its port", error)
         _control(settings, places, port, door)
 
 
@@ -287,34 +288,29 @@ def _control(settings: Settings, places: Places, port: socket.socket, door: sock
 
     socket_path = str(places.control_socket) if door else None
     app_ = wire.control_app(controller, gateway, store, file, end, places, socket_path, retention.last)
+    # Nobody stands in front of control whose word about its clients would count.
     server = uvicorn.Server(
-        uvicorn.Config(
-            app_,
-            access_log=False,
-            log_level="warning",
-            # Nobody stands in front of control whose word about its clients would count.
-            proxy_headers=False,
-            timeout_graceful_shutdown=5,
-        )
+        uvicorn.Config(app_, proxy_headers=False, access_log=False, log_level="warning", timeout_graceful_shutdown=5)
     )
-    said = {"url": f"http://{settings.control.listen}", "socket": socket_path, "pid": os.getpid()}
+    _say_where(places, {"url": f"http://{settings.control.listen}", "socket": socket_path, "pid": os.getpid()})
+    _on_hangup(file)
+    beside = (wire.replay_left(settings.data), Loop(tick, _TICK_SECONDS, end), retention)
+    for each in beside:
+        each.start()
+    server.run(sockets=[port, door] if door else [port])
+    for each in reversed(beside):
+        each.stop()
+    if taken_over:
+        raise taken_over[0]
+
+
+def _say_where(places: Places, said: dict[str, Any]) -> None:
+    """Where control listens. On a full disk commands find its socket without, and control must not end for it."""
     try:
         write_aside(places.control_file, codec.sealed(said))
     except OSError as error:
-        # Its socket is found without.
-        logging.getLogger(__name__).warning("%s cannot be written: %s", places.control_file, error.strerror)
-    _on_hangup(file)
-    loop = Loop(tick, _TICK_SECONDS, end)
-    left = wire.replay_left(settings.data)
-    left.start()
-    loop.start()
-    retention.start()
-    server.run(sockets=[port, door] if door else [port])
-    retention.stop()
-    loop.stop()
-    left.stop()
-    if taken_over:
-        raise taken_over[0]
+        why = error.strerror or error
+        _LOG.warning("%s cannot be written (%s): commands find control by its socket", places.control_file, why)
 
 
 def _patiently(begin: "Callable[[], _T]", gateway: "Gateway") -> "_T":
@@ -328,7 +324,7 @@ def _patiently(begin: "Callable[[], _T]", gateway: "Gateway") -> "_T":
         except UnavailableError as error:
             if str(error) != said:
                 said = str(error)
-                logging.getLogger(__name__).error("control waits for the store: %s", said)
+                _LOG.error("control waits for the store: %s", said)
         if time.monotonic() - began >= SHARE_ENDS_SECONDS:
             with suppress(UnavailableError):
                 _send_back(gateway)
@@ -338,7 +334,7 @@ def _patiently(begin: "Callable[[], _T]", gateway: "Gateway") -> "_T":
 def _send_back(gateway: "Gateway") -> None:
     routes = gateway.routes()
     if routes is not None and routes.candidate is not None:
-        logging.getLogger(__name__).error("nobody watches %s: everybody is sent back", routes.candidate)
+        _LOG.error("nobody watches %s: everybody is sent back", routes.candidate)
         gateway.go_back()
 
 
@@ -349,7 +345,7 @@ def _on_hangup(file: "ConfigFile") -> None:
         try:
             file.apply()
         except HuiduError as error:
-            logging.getLogger(__name__).error("configuration not taken over: %s", error)
+            _LOG.error("configuration not taken over: %s", error)
 
     # A handler must not wait for a lock that the interrupted code holds.
     signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reload, daemon=True).start())

@@ -9,6 +9,7 @@ from fakes import FakeGateway
 
 from huidu.cli import run_commands
 from huidu.core.errors import TakenOverError, UnavailableError
+from huidu.core.places import Places
 from huidu.core.routes import Routes, Upstream
 from huidu.settings import load
 
@@ -101,3 +102,14 @@ def test_up_says_what_the_store_said_where_no_routes_are_in_force_or_a_port_is_t
         gateway = Prepared(swapped=[Routes(5, "v1", (Upstream("v1", (taken,), managed=True),))])
         with pytest.raises(UnavailableError, match=f"it is locked; and somebody else listens at {taken}"):
             run_commands._as_in_force(load(config), gateway, why)
+
+
+def test_control_goes_on_where_it_cannot_write_where_it_listens(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    places = Places(tmp_path)
+    # As a full disk does, whoever runs the tests.
+    places.control_file.mkdir(parents=True)
+    run_commands._say_where(places, {"url": "http://127.0.0.1:7900", "socket": None, "pid": 1})
+    assert "control.json cannot be written" in caplog.text
+    assert list(places.run.iterdir()) == [places.control_file]

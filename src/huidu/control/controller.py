@@ -343,7 +343,7 @@ class Controller:
             return None
         before, live.look_at = live.stuck, now + _STUCK_SECONDS
         live.stuck = {(head.version, head.first) for head in self._parts.spooled() if head.waiting_rows}
-        if not before & live.stuck or self.recorder.refusal is not None:
+        if not before & live.stuck or self.journal.refusal is not None:
             return None
         live.look_at = now + _LOOK_AGAIN_SECONDS
         try:

@@ -110,8 +110,9 @@ def server_config(app: "FastAPI", max_connections: int = 1000) -> "uvicorn.Confi
     import uvicorn
 
     from huidu.recognition.connections import BoundedProtocol
-    from huidu.recognition.socket_protocol import PatientProtocol
+    from huidu.recognition.socket_protocol import PatientProtocol, take_long_heads
 
+    take_long_heads()
     return uvicorn.Config(
         app,
         loop="uvloop",

@@ -1,6 +1,7 @@
 """How long an instance waits for a client, seen from its connection."""
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -104,4 +105,36 @@ def test_connections_over_the_limit_are_closed_and_others_go_on() -> None:
             assert seconds_until_closed(late) < 2
         for client in first:
             client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            refused(client)
+
+
+def told(port: int, said: bytes) -> tuple[int, dict[str, Any]]:
+    """The status and the body of what is answered before the connection is closed."""
+    found = b""
+    with closing(connected(port, said)) as client:
+        while more := client.recv(1 << 16):
+            found += more
+    head, _, body = found.partition(b"\r\n\r\n")
+    assert b"content-type: application/json" in head.lower(), found
+    return int(head.split()[1]), json.loads(body)
+
+
+def test_what_is_no_request_is_told_so_in_the_one_shape() -> None:
+    with serving() as port:
+        assert told(port, b"\x16\x03\x01\r\n\r\n") == (400, {"error": "invalid", "detail": "a malformed request"})
+        status, body = told(port, b"POST /v1/x HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n")
+        assert (status, body["error"]["code"]) == (400, "invalid")
+
+
+def test_a_head_without_an_end_is_not_kept() -> None:
+    with serving(head_seconds=30) as port:
+        for endless in (b"X: " + b"a" * 100_000, b"X: a\r\n" * 20_000):
+            status, body = told(port, b"GET / HTTP/1.1\r\nHost: a\r\n" + endless)
+            assert (status, body["error"]) == (431, "invalid")
+
+
+def test_a_body_may_be_larger_than_a_head() -> None:
+    with serving() as port, closing(connected(port)) as client:
+        for _ in range(2):
+            client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + bytes(300_000))
             refused(client)

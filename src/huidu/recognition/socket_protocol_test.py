@@ -1,5 +1,6 @@
 import asyncio
 import base64
+import json
 import os
 import socket
 import threading
@@ -39,8 +40,8 @@ class Reading:
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[socket.socket]:
-    """A connection that has become a WebSocket, at a server that pings often; nothing answers its pings."""
+def listening(app: Any) -> Iterator[socket.socket]:
+    """A connection to a server that pings often."""
     config = server_config(app)
     config.ws_ping_interval, config.ws_ping_timeout, config.lifespan = PING_S, PATIENCE_S, "off"
     with listen("127.0.0.1", 0) as listener:
@@ -49,17 +50,28 @@ def serving(app: Any) -> Iterator[socket.socket]:
         thread.start()
         try:
             with socket.create_connection(listener.getsockname()) as connection:
-                key = base64.b64encode(os.urandom(16)).decode()
-                connection.sendall(
-                    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                    f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-                )
-                assert connection.recv(4096).startswith(b"HTTP/1.1 101")
                 connection.settimeout(10)
                 yield connection
         finally:
             server.should_exit = True
             thread.join()
+
+
+def opening(path: str = "/", version: int = 13, more: str = "") -> bytes:
+    key = base64.b64encode(os.urandom(16)).decode()
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {version}\r\n{more}\r\n".encode()
+    )
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[socket.socket]:
+    """A connection that has become a WebSocket; nothing answers its pings."""
+    with listening(app) as connection:
+        connection.sendall(opening())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 101")
+        yield connection
 
 
 def frame(payload: bytes) -> bytes:
@@ -110,3 +122,37 @@ def test_who_sends_too_much_at_once_hears_of_it(size: int) -> None:
         assert closing_code(connection) == 1009
     assert app.sizes == []
     assert app.code == 1009
+
+
+async def closing_at_once(scope: Scope, receive: Receive, send: Send) -> None:
+    """What becomes of a path that has no sockets."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+@pytest.mark.parametrize("more", [f"Cookie: sso={'x' * 30_000}\r\n", "X-A: b\r\n" * 180, "X-A: 中\r\n"])
+def test_a_socket_begins_with_as_long_a_head_as_any_request(more: str) -> None:
+    with listening(Reading()) as connection:
+        connection.sendall(opening(more=more))
+        assert connection.recv(4096).startswith(b"HTTP/1.1 101")
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (opening("/nowhere"), 404),
+        (opening(version=7), 400),
+        (opening(more="X-A: b\r\n" * 1500), 431),
+        (opening("/?" + "x" * 70_000), 414),
+    ],
+)
+def test_a_socket_that_does_not_begin_is_told_why_in_the_one_shape(said: bytes, status: int) -> None:
+    found = b""
+    with listening(closing_at_once) as connection:
+        connection.sendall(said)
+        while part := connection.recv(1 << 16):
+            found += part
+    head, _, body = found.partition(b"\r\n\r\n")
+    assert (int(head.split()[1]), set(json.loads(body))) == (status, {"error", "detail"})
+    assert f"content-length: {len(body)}\r\n".encode() in head.lower() + b"\r\n"
+    assert b"content-type: application/json" in head.lower()

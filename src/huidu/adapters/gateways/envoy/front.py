@@ -116,7 +116,8 @@ def _manager(place: Place, files: Files) -> Json:
             # WSGI-like servers read x_huidu and x-huidu as one name.
             "headers_with_underscores_action": "DROP_HEADER",
         },
-        http_protocol_options={"accept_http_10": True},
+        # Who speaks it need not say whom: it is us.
+        http_protocol_options={"accept_http_10": True, "default_host_for_http_10": "huidu"},
         http2_protocol_options={
             "max_concurrent_streams": 256,
             "initial_stream_window_size": _CONNECTION_BUFFER_BYTES,

@@ -426,7 +426,9 @@ def _complete(site: Site, callers: Callers, harm: str) -> None:
         assert set(site.rows().values()) == {1}
     if harm in ("stranger", "control answers 500", "supervisord killed"):
         return  # nobody is there who could write the record: the next `up` adopts it
-    until(lambda: site.up.status()["stage"] is None and not site.up.status()["alarms"], 60)
+    # What nginx could not write is not forgotten before other lines arrive.
+    with site.callers():
+        until(lambda: site.up.status()["stage"] is None and not site.up.status()["alarms"], 60)
     last = site.up.releases()[0]
     assert (last["version"], last["outcome"]) == ("new", "rolled_back")
     assert len([row for row in site.up.releases() if row["id"] == last["id"]]) == 1

@@ -1212,6 +1212,23 @@ def test_gateway_finds_its_log_again_when_it_is_asked(gate: Front) -> None:
         until(lambda: gate.lines() or not client.request())
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_a_gateway_reads_as_it_starts_is_mended_before_it_has_to(engine: str, tmp_path: Path) -> None:
+    """One that runs does not notice; once it fell, nobody would be served, and control would think all was well."""
+    with front(engine, tmp_path / "data") as gate:
+        gate.gateway.refresh()
+        files = gate.gateway._read_at_start()
+        before = [path.read_text() for path in files]
+        for harm in (b"", b'{"version_', b"\xff\x00\xff", None):
+            for path in files:
+                path.unlink() if harm is None else path.write_bytes(harm)
+            gate.gateway.refresh()
+            assert [path.read_text() for path in files] == before
+        found = [path.stat().st_ino for path in files]
+        gate.gateway.refresh()
+        assert [path.stat().st_ino for path in files] == found
+
+
 # ------------------------------------------------------------------ TLS
 
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import typer
 
@@ -27,6 +27,7 @@ from huidu.core import codec
 from huidu.core.alarms import SHARE_ENDS_SECONDS
 from huidu.core.errors import HuiduError, RefusedError, TakenOverError, UnavailableError, unknown_name
 from huidu.core.places import Places, make_sockets
+from huidu.core.routes import Routes
 from huidu.core.version import Version
 from huidu.files import write_aside
 from huidu.owner import make_token
@@ -34,7 +35,6 @@ from huidu.ports import Gateway
 from huidu.settings import Settings, load
 
 if TYPE_CHECKING:
-    from huidu.adapters.gateways.gateway import FileGateway
     from huidu.wire import ConfigFile
 
 _T = TypeVar("_T")
@@ -96,6 +96,12 @@ def _check_ports(settings: Settings) -> None:
         listen(host, port).close()
 
 
+class _Startable(Gateway, Protocol):
+    """A gateway that `up` starts."""
+
+    def prepare(self, routes: Routes) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Begun:
     """With what everything starts: the processes of versions, the stable version, and whether control must wait."""
@@ -116,7 +122,7 @@ def _lay_out(settings: Settings, places: Places) -> tuple[Path, _Begun]:
         left.unlink(missing_ok=True)
     gateway = wire.make_gateway(settings)
     try:
-        begun = _as_stored(settings, gateway)
+        begun = _as_stored(settings)
     except TakenOverError:
         raise
     except UnavailableError as error:
@@ -129,10 +135,11 @@ def _lay_out(settings: Settings, places: Places) -> tuple[Path, _Begun]:
     return path, begun
 
 
-def _as_stored(settings: Settings, gateway: "FileGateway") -> _Begun:
+def _as_stored(settings: Settings) -> _Begun:
     """As the store says. Raises `UnavailableError` where it, or the disk, refuses."""
     from huidu import wire
 
+    gateway = wire.make_gateway(settings)
     controller = wire.make_controller(settings, gateway, wire.make_store(settings.data))
     routes = controller.awake()
     fleet = controller.view.fleet
@@ -146,7 +153,7 @@ def _as_stored(settings: Settings, gateway: "FileGateway") -> _Begun:
     return _Begun(controller.running(), fleet.stable, fleet.address(fleet.stable))
 
 
-def _as_in_force(settings: Settings, gateway: "FileGateway", why: UnavailableError) -> _Begun:
+def _as_in_force(settings: Settings, gateway: _Startable, why: UnavailableError) -> _Begun:
     """As the routes in force say, where the store refuses: recognition does not wait for that, and control does.
 
     Raises what the store said where there are no routes, and `UnavailableError` where somebody else has a port.

@@ -1,6 +1,7 @@
 """What the adapters of all gateways do alike: write under the lock, lay out the roll back, ask for proof."""
 
 import contextlib
+import json
 import logging
 import os
 import re
@@ -15,7 +16,7 @@ from huidu.adapters.gateways.folder import SwapFolder, both
 from huidu.adapters.gateways.place import Place
 from huidu.core import codec
 from huidu.core.codec import StoredError
-from huidu.core.errors import InvalidError, UnavailableError
+from huidu.core.errors import HuiduError, InvalidError, UnavailableError
 from huidu.core.places import Places
 from huidu.core.routes import Routes, from_json, rolled_back, to_json
 from huidu.core.units import UnitKeys, unit_keys
@@ -35,6 +36,8 @@ class FileGateway(ABC):
     def __init__(self, places: Places, place: Place, folder: SwapFolder):
         self.places, self.place, self._folder = places, place, folder
         self._said: set[str] = set()
+        # How the files that the gateway reads when it starts were found last.
+        self._seen: tuple[tuple[int, int, int] | None, ...] = ()
 
     @abstractmethod
     def command(self) -> list[str]:
@@ -91,8 +94,40 @@ class FileGateway(ABC):
         # Whoever rolled back while this process was stopped did so without the lock.
         self._refuse_behind(fence)
 
-    def refresh(self) -> None:  # noqa: B027
-        """Takes over what has changed beside the routes and the gateway does not notice by itself."""
+    @abstractmethod
+    def _read_at_start(self) -> tuple[Path, ...]:
+        """The files without which the gateway does not come back as it was."""
+
+    def _is_whole(self, path: Path, routes: Routes) -> bool:
+        """Whether the gateway can read one of these files, of which the routes are in force."""
+        try:
+            return isinstance(json.loads(path.read_bytes()), dict)
+        except (OSError, ValueError, RecursionError):
+            return False
+
+    def refresh(self) -> None:
+        """Takes over what has changed beside the routes, and mends files that the gateway reads when it starts.
+
+        One that runs does not notice that they were damaged; when it falls, nobody would be served.
+        """
+        seen = tuple(map(_signature, self._read_at_start()))
+        if seen == self._seen:
+            return
+        routes = self.routes()
+        if routes is None:
+            return
+        with self._folder.locked(0.0) as held:
+            if not held:
+                return
+            try:
+                if damaged := [path for path in self._read_at_start() if not self._is_whole(path, routes)]:
+                    self._say(f"{damaged[0]} is damaged or gone; it is written again")
+                    self._lay_out()
+                    self._write(routes, wait=False)
+            except (OSError, HuiduError) as error:
+                self._say(f"the gateway's files cannot be mended: {error}")
+                return
+        self._seen = tuple(map(_signature, self._read_at_start()))
 
     def fence(self) -> int:
         """The number in the fence. One that nobody can read any more has risen, as far as anybody knows."""
@@ -200,6 +235,22 @@ class FileGateway(ABC):
     def _put(self, routes: Routes, wait: bool, change: Callable[[], None]) -> None:
         """Has the gateway's document changed; raises `UnavailableError` where the gateway does not take it over."""
         change()
+
+
+def content(path: Path) -> str | None:
+    """What stands in a file; None where there is none, or what is no text."""
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _plain_secret(path: Path) -> str | None:

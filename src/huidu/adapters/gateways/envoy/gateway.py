@@ -19,7 +19,7 @@ from huidu.adapters.gateways.envoy.shapes import Json, discovery
 from huidu.adapters.gateways.envoy.swap import EnvoyFolder, Told, Watched
 from huidu.adapters.gateways.envoy.tokens import token_filter
 from huidu.adapters.gateways.folder import until
-from huidu.adapters.gateways.gateway import FileGateway
+from huidu.adapters.gateways.gateway import FileGateway, content
 from huidu.adapters.gateways.place import Place
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.places import Places
@@ -119,7 +119,7 @@ class EnvoyGateway(FileGateway):
                 write_aside(watched.path, json.dumps(discovery("0", [])))
         text = json.dumps(bootstrap(self.place, self._files(), _max_connections()))
         # What lies there was found good when it was written.
-        if not self._bootstrap_path.exists() or self._bootstrap_path.read_text() != text:
+        if content(self._bootstrap_path) != text:
             tried = self._folder.root / "bootstrap.tried.json"
             write_aside(tried, text)
             _validate(tried)
@@ -131,7 +131,8 @@ class EnvoyGateway(FileGateway):
         return (told is not None and told.version == str(generation)) or super().applied(generation, wait_seconds)
 
     def refresh(self) -> None:
-        """Gives Envoy a changed certificate: it sees renames by itself, but neither files written over nor links."""
+        """Gives Envoy a changed certificate, too: it sees renames, but neither files written over nor links."""
+        super().refresh()
         tls = self.place.tls
         if tls is None:
             return
@@ -145,6 +146,13 @@ class EnvoyGateway(FileGateway):
             return
         write_aside(self._folder.certificate_path, json.dumps(certificate_held(*held)))
         self._held = held
+
+    def _read_at_start(self) -> tuple[Path, ...]:
+        folder = self._folder
+        return (
+            self._bootstrap_path,
+            *(watched.path for watched in (folder.clusters_file, folder.tokens_file, folder.routes_file)),
+        )
 
     def _document(self, routes: Routes) -> Json:
         return self._rendered_routes(routes, self.keys())
@@ -182,9 +190,9 @@ class EnvoyGateway(FileGateway):
     def _bring_in(self, watched: Watched, document: Json, wait: bool) -> bool:
         """Returns whether there was anything to bring in."""
         text = json.dumps(document)
-        if watched.path.exists() and watched.path.read_text() == text:
+        kept = content(watched.path)
+        if kept == text:
             return False
-        kept = watched.path.read_text() if watched.path.exists() else None
         try:
             with self._accepted(watched, document["version_info"], wait):
                 write_aside(watched.path, text)

@@ -74,6 +74,16 @@ class NginxGateway(FileGateway):
         self._install(_by_https(known.upstreams if known else ()))
         self._lay_out_pid()
 
+    def _read_at_start(self) -> tuple[Path, ...]:
+        return tuple(self._home / name for name in ("nginx.conf", "huidu.conf", "state.json"))
+
+    def _is_whole(self, path: Path, routes: Routes) -> bool:
+        if path.suffix == ".json":
+            return super()._is_whole(path, routes)
+        # Which versions it names is another question: those that were left stand in it until the next change.
+        text = (_content(path) or "").rstrip()
+        return text.startswith("# Made by Huidu") and text.endswith("}")
+
     def _lay_out_pid(self) -> None:
         """nginx ends where it cannot write its process id, which nobody reads: a full disk must not keep it down.
 

@@ -54,7 +54,7 @@ class Mixer:
             lost = power * (_QUIETER if signs.min() > 0 else 1.0) < loudest
             gain = float(min(len(signs), np.sqrt(loudest / power))) if lost and power > 0 else 1.0
         self._gain = gain
-        if gain is None or gain == 1.0 and before in (None, 1.0):
+        if gain is None or (gain == 1.0 and before in (None, 1.0)):
             return averaged
         gains = np.full(len(averaged), gain, np.float32)
         if before is not None and before != gain:

@@ -27,7 +27,10 @@ _DOUBLE = re.compile(rf'"([^"\\]*)"{_COMMENT}')
 
 
 def data_folder(config: Path, environment: Mapping[str, str]) -> Path:
-    """The data folder, absolute; `data` beside the file where it names none,, where there is no file, and where none can have that name."""
+    """The data folder, absolute.
+
+    It is `data` beside the file where that names none, where there is no file, and where no folder can have the name.
+    """
     config = config.resolve()
     named = environment.get("HUIDU_DATA")
     if named is None:

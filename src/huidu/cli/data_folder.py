@@ -6,11 +6,14 @@ where that finds no YAML, because somebody is in the middle of editing the file,
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 DEFAULT = "data"
+# Linux takes no longer names, and paths of 4096 bytes.
+_MOST_BYTES_OF_A_NAME, _MOST_NAMES = 255, 1000
 _KEY = r"""(?:data|"data"|'data')[ \t]*:"""
 # The key as it may begin a line, and its value up to the end of the line.
 _LINE = re.compile(rf"^(?P<indent> *){_KEY}(?:[ \t]+(?P<value>\S.*?))?[ \t]*\r?$", re.MULTILINE | re.ASCII)
@@ -24,7 +27,10 @@ _DOUBLE = re.compile(rf'"([^"\\]*)"{_COMMENT}')
 
 
 def data_folder(config: Path, environment: Mapping[str, str]) -> Path:
-    """The data folder, absolute; `data` beside the file where it names none, and where there is no file."""
+    """The data folder, absolute.
+
+    It is `data` beside the file where that names none, where there is no file, and where no folder can have the name.
+    """
     config = config.resolve()
     named = environment.get("HUIDU_DATA")
     if named is None:
@@ -33,7 +39,16 @@ def data_folder(config: Path, environment: Mapping[str, str]) -> Path:
         except OSError:
             text = ""
         named = data_of(text)
-    return (config.parent / (named or DEFAULT)).resolve()
+    return (config.parent / (named if named and _can_be_a_path(named) else DEFAULT)).resolve()
+
+
+def _can_be_a_path(name: str) -> bool:
+    """Whether there can be a folder of that name: else asking for it raises what is no `OSError`."""
+    try:
+        parts = os.fsencode(name).split(b"/")
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in name and max(map(len, parts)) <= _MOST_BYTES_OF_A_NAME and len(parts) <= _MOST_NAMES
 
 
 def data_of(text: str) -> str | None:

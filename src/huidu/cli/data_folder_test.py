@@ -87,3 +87,12 @@ def test_usual_files_are_read_without_yaml() -> None:
         "print('yaml' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", ['"a\\0b"', '"\\ud800"', "x" * 300, "x" * 1_000_000, "a/" * 5000 + "b"])
+def test_a_name_that_no_folder_can_have_is_passed_over(name: str, tmp_path: Path) -> None:
+    config = tmp_path / "huidu.yaml"
+    config.write_text(f"data: {name}\n")
+    found = data_folder(config, {})
+    assert found == tmp_path / "data"
+    assert not found.exists()

@@ -305,6 +305,7 @@ def test_openai_clients_are_told_as_much_also_where_the_body_is_text(shared: Ins
         ({"hotwords": "a\n" * 1_001}, "hotwords: 1001 words; accepted: at most 1000, one on each line"),
         ({"hotwords": "字" * 10_001}, "hotwords: String should have at most 10000 characters"),
         ({"hotwords": "a\0b"}, "hotwords: holds the control character 0; accepted: plain text"),
+        ({"hotwords": "a\x9b2J"}, "hotwords: holds the control character 155; accepted: plain text"),
         ({"language": "zh\0"}, "language: "),
     ],
 )
@@ -500,6 +501,13 @@ def test_an_upload_over_the_limit_is_refused(shared: Instance, path: str, chunke
 def test_a_large_body_elsewhere_is_refused_too(shared: Instance) -> None:
     chunks = (b"x" * 50_000 for _ in range(4))
     answer = shared.client.patch("/api/v1/history/1", content=chunks, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]) == (413, "too_large")
+
+
+def test_what_is_no_upload_may_not_be_as_large_as_one() -> None:
+    with running(max_upload_bytes=2_000_000_000) as instance:
+        headers = {"content-type": "application/json", "content-length": "100000000"}
+        answer = instance.client.patch("/api/v1/history/1", content=b"{}", headers=headers)
     assert (answer.status_code, answer.json()["error"]) == (413, "too_large")
 
 

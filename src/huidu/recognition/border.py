@@ -33,6 +33,8 @@ STATUSES: dict[type[HuiduError], int] = {
     UnavailableError: 503,
     GoneError: 499,  # nginx's number for it; nobody reads it
 }
+# A body that is no upload is in memory as a whole, and ten times its size while it is read.
+_MAX_JSON_BYTES = 16_000_000
 _FAMILIES = {
     400: "invalid",
     401: "unauthorized",
@@ -42,6 +44,8 @@ _FAMILIES = {
     408: "too_slow",
     409: "refused",
     413: "too_large",
+    414: "too_large",
+    431: "too_large",
     503: "unavailable",
 }
 # The recognition faces by path: these are counted in the metrics.
@@ -147,16 +151,18 @@ class Border:
     def _limited(self, headers: Headers, receive: Receive) -> Receive:
         """`receive`, counting; raises `UploadLimitError` at once where the length is announced, else while it comes."""
         announced = headers.get("content-length", "")
-        if re.fullmatch(r"[0-9]{1,18}", announced) and int(announced) > self._max_upload_bytes:
-            raise UploadLimitError(self._max_upload_bytes)
+        is_form = headers.get("content-type", "").lower().startswith("multipart/form-data")
+        limit = self._max_upload_bytes if is_form else min(self._max_upload_bytes, _MAX_JSON_BYTES)
+        if re.fullmatch(r"[0-9]{1,18}", announced) and int(announced) > limit:
+            raise UploadLimitError(limit)
         received = 0
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_upload_bytes:
-                raise UploadLimitError(self._max_upload_bytes)
+            if received > limit:
+                raise UploadLimitError(limit)
             return message
 
         return counted

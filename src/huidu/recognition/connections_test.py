@@ -130,7 +130,7 @@ def test_a_head_without_an_end_is_not_kept() -> None:
     with serving(head_seconds=30) as port:
         for endless in (b"X: " + b"a" * 100_000, b"X: a\r\n" * 20_000):
             status, body = told(port, b"GET / HTTP/1.1\r\nHost: a\r\n" + endless)
-            assert (status, body["error"]) == (431, "invalid")
+            assert (status, body["error"]) == (431, "too_large")
 
 
 def test_a_body_may_be_larger_than_a_head() -> None:

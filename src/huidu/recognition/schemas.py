@@ -37,7 +37,8 @@ def _lines(value: object) -> object:
 # What is kept with each request has bounds: a thousand words are more than any engine can tell apart.
 MOST_HOTWORDS = 1_000
 MOST_CHARACTERS = 10_000
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# With those of ISO 6429 that are one character: terminals obey them, too.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _MOST_NAMES = 32
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 

@@ -28,8 +28,23 @@ def test_the_same_in_both_channels_stays_the_same() -> None:
 
 def test_two_people_in_two_channels_are_averaged() -> None:
     np.testing.assert_allclose(mixed(SPEECH, OTHER), (SPEECH + OTHER) / 2, atol=1e-7)
-    np.testing.assert_allclose(mixed(SPEECH, NOTHING), SPEECH / 2, atol=1e-7)
     np.testing.assert_array_equal(mixed(NOTHING, NOTHING), NOTHING)
+
+
+def test_a_silent_side_takes_nothing_away() -> None:
+    np.testing.assert_allclose(mixed(SPEECH, NOTHING), SPEECH, atol=1e-6)
+    np.testing.assert_allclose(mixed(HUM, SPEECH), SPEECH + HUM, atol=1e-3)
+
+
+def test_who_speaks_after_the_other_is_as_loud_as_alone() -> None:
+    left, right = np.concatenate([SPEECH, NOTHING]), np.concatenate([NOTHING, SPEECH])
+    np.testing.assert_allclose(mixed(left, right), np.concatenate([SPEECH, SPEECH]), atol=1e-6)
+
+
+def test_it_gets_louder_and_fainter_without_a_step() -> None:
+    tone = np.full(40_000, 0.1, np.float32)
+    found = mixed(np.concatenate([tone, tone]), np.concatenate([tone, -tone * 0.9]))
+    assert float(np.abs(np.diff(found[40_000 + 8_000 :])).max()) < 0.01
 
 
 @pytest.mark.parametrize("against", [1.0, 0.9, 0.6])

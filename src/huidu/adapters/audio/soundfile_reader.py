@@ -23,6 +23,8 @@ _KEPT_RATE_HZ, _SPEECH_RATE_HZ = 48_000, 16_000
 # No file has so many frames: what libsndfile says where it does not know.
 _UNKNOWN_FRAMES = 1 << 60
 _OGG_PAGE_BYTES = 27 + 255 + 255 * 255
+# The flag of a page with which a stream begins; several that begin together are one recording.
+_BEGINS = 2
 MAX_SECONDS = 6 * 3600.0
 # Stereo of that length at 96 kHz.
 _MAX_SAMPLES = int(MAX_SECONDS) * 2 * 96_000
@@ -46,6 +48,7 @@ class SoundfileReader:
         if size_bytes == 0:
             raise InvalidError(f"the audio is empty (0 bytes); accepted: {ACCEPTED}")
         _refuse_cut_ogg(file, size_bytes)
+        _refuse_chained_ogg(file)
         file = mended(file, size_bytes)
         file.seek(0)
         try:
@@ -134,6 +137,20 @@ def _refuse_cut_ogg(file: BinaryIO, size_bytes: int) -> None:
         lengths = page[27 : 27 + page[26]] if len(page) > 26 else b""
         if len(page) < 27 or len(lengths) < page[26] or len(page) < 27 + len(lengths) + sum(lengths):
             raise InvalidError("the audio is cut short: its last Ogg page is not complete")
+
+
+def _refuse_chained_ogg(file: BinaryIO) -> None:
+    """Refuses Ogg files in which one recording follows another (RFC 3533, 4), of which libsndfile reads the first."""
+    file.seek(0)
+    begun = False
+    while (head := file.read(27))[:4] == b"OggS" and len(head) == 27:
+        if head[5] & _BEGINS and begun:
+            raise InvalidError(
+                "the audio is several recordings in one Ogg file, one after the other; accepted: each as a file, or "
+                "converted into one"
+            )
+        begun = begun or not head[5] & _BEGINS
+        file.seek(sum(file.read(head[26])), 1)
 
 
 def _undecodable(error: Exception) -> InvalidError:

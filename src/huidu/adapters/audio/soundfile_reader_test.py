@@ -175,3 +175,17 @@ def test_a_header_that_promises_endless_audio_is_refused_at_once() -> None:
     content[22:26] = struct.pack(">I", 0xFFFF_FFFF)
     with pytest.raises(TooLargeError, match="longer than the accepted 21600 seconds"):
         read(bytes(content))
+
+
+def test_an_ogg_file_of_several_recordings_is_refused_and_not_read_in_part() -> None:
+    recordings = []
+    for kind, subtype in (("OGG", "VORBIS"), ("OGG", "OPUS")):
+        buffer = io.BytesIO()
+        soundfile.write(buffer, np.zeros(16_000, np.float32), 16_000, format=kind, subtype=subtype)
+        recordings.append(buffer.getvalue())
+    chained = pytest.raises(InvalidError, match="several recordings in one Ogg file")
+    with chained, SoundfileReader().open(io.BytesIO(b"".join(recordings)), "a.ogg"):
+        pass
+    for alone in recordings:
+        with SoundfileReader().open(io.BytesIO(alone), "a.ogg") as source:
+            assert sum(map(len, source.blocks())) == 16_000

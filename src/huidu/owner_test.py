@@ -79,7 +79,8 @@ def test_a_history_behind_a_link_is_closed_with_what_lies_beside_it(places: Plac
 def test_of_a_data_folder_that_holds_other_things_only_what_is_ours_is_closed(places: Places) -> None:
     (places.data / "huidu.yaml").write_text("data: .\n")
     (places.data / "huidu.yaml").chmod(0o644)
-    (places.data / "site").mkdir(mode=0o755)
+    (places.data / "site").mkdir()
+    (places.data / "site").chmod(0o755)
     repair(places)
     assert stat.S_IMODE(places.data.stat().st_mode) == 0o755
     found = modes(places.data)

@@ -294,7 +294,7 @@ def test_who_finds_nobody_again_gives_up_in_one_line(first: Served) -> None:
     [
         ("http://127.0.0.1/x", "is no address; accepted: ws://HOST:PORT/ws/stream-transcribe"),
         ("ws://127.0.0.1:1/ws/stream-transcribe", "no stream to ws://127.0.0.1:1"),
-        ("ws://127.0.0.1:{port}/other", "answered with status 403; accepted: the address"),
+        ("ws://127.0.0.1:{port}/other", "answered with status 404; accepted: the address"),
     ],
 )
 def test_a_wrong_address_is_told_at_once(first: Served, url: str, wanted: str) -> None:

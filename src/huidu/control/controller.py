@@ -10,7 +10,7 @@ first and applied after, and refused while the store refuses.
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from huidu.control.parts import Config, Parts
 from huidu.core.alarms import Alarm, AlarmKind
 from huidu.core.audience import CLOCK_BACK_SECONDS
 from huidu.core.errors import (
+    BusyError,
     HuiduError,
     InvalidError,
     LostError,
@@ -69,6 +70,8 @@ from huidu.ports import FenceError, Instance, Loss, Process, Reach, Store
 
 _LOG = logging.getLogger(__name__)
 _APPLIED_SECONDS = 2.0
+# What a person asks for is not refused because another process holds the store's lock for a moment.
+_BUSY_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8)
 _BRING_UP_TRIES = 600
 _ALIVE = ("running", "starting", "backoff")
 _BRING_UP_PAUSE_SECONDS = 0.1
@@ -591,6 +594,9 @@ class Controller:
 
     def start(self, version: str, by: str, reason: str = "") -> Release:
         """Starts a release of `version`. Raises `RefusedError` where one runs or the memory does not suffice."""
+        return _when_the_store_takes_it(lambda: self._start(version, by, reason))
+
+    def _start(self, version: str, by: str, reason: str) -> Release:
         with self._lock:
             now, fleet = self._parts.clock.now(), self.view.fleet
             self._refuse_start(fleet, version)
@@ -680,6 +686,9 @@ class Controller:
         return self._ask(Event.RESUME_ASKED, by, reason, seen)
 
     def _ask(self, event: Event, by: str, reason: str, seen: Seen, resume: bool = False) -> Release:
+        return _when_the_store_takes_it(lambda: self._asked(event, by, reason, seen, resume))
+
+    def _asked(self, event: Event, by: str, reason: str, seen: Seen, resume: bool) -> Release:
         with self._lock:
             now = self._parts.clock.now()
             moved = release = as_seen(self.view.fleet.release, seen, now)
@@ -849,6 +858,16 @@ class Controller:
             return fleet
         host, first = self.config.first_address
         return placed(fleet, version, self._parts.runtime.free_address(host, first, taken))
+
+
+def _when_the_store_takes_it(step: Callable[[], Release]) -> Release:
+    """What a person asked for, again where the store was busy for a moment. Between tries the lock is free."""
+    for pause_seconds in _BUSY_PAUSES_SECONDS:
+        try:
+            return step()
+        except BusyError:
+            time.sleep(pause_seconds)
+    return step()
 
 
 def _kept_lives(store: Store) -> Any:

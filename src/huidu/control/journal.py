@@ -18,11 +18,11 @@ from huidu.core.release import Fleet, Release
 from huidu.ports import Clock, Loss, Store
 
 _LOG = logging.getLogger(__name__)
-# Another process may hold the lock for a moment.
-_GRACE_SECONDS = 2.0
+# Other processes hold the lock for moments, and more often on a busy machine: one race that was lost is no alarm.
+_GRACE_SECONDS = 5.0
 # Somebody may be about to put another file in the place of one that has just gone.
 _GONE_SECONDS = 2.0
-# A store that refuses slowly is not asked all the time.
+# A store that refuses slowly, and not just once, is not asked all the time.
 _PAUSE_FACTOR = 20.0
 # Looks and what they saw went with the rows that they were made of.
 _LOST_WITH_ROWS = frozenset({"look"})
@@ -131,7 +131,8 @@ class Journal:
             self._tried = True
             self._refused(error)
             now = self._clock.monotonic()
-            self._try_at = now + _PAUSE_FACTOR * (now - began)
+            if self.alarms():
+                self._try_at = now + _PAUSE_FACTOR * (now - began)
             raise
         if self._refusing is not None:
             _LOG.warning("the store takes again what happens; %d rows had waited", self._backlog.rows)

@@ -29,6 +29,10 @@ class UnavailableError(HuiduError):
     """A part of the system cannot answer now: an operator must look, or the caller come again."""
 
 
+class BusyError(UnavailableError):
+    """Another process holds the store's lock now: it may be free in a moment."""
+
+
 class LostError(UnavailableError):
     """What was stored is gone or damaged: waiting does not bring it back. Control begins a new store."""
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from huidu.adapters.store.opened import OpenedFile, is_lost
 from huidu.adapters.store.schema import metadata
-from huidu.core.errors import InvalidError, LostError, UnavailableError
+from huidu.core.errors import BusyError, InvalidError, LostError, UnavailableError
 
 FILE_NAME = "history.db"
 # The newest migration. Instances write it into a fresh database without importing Alembic; a test holds it to
@@ -96,7 +96,8 @@ def store_errors() -> Iterator[None]:
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         said = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
-        kind = LostError if is_lost(cause) else UnavailableError
+        busy = getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        kind = LostError if is_lost(cause) else BusyError if busy else UnavailableError
         raise kind(f"the store cannot do it now: {said}") from error
 
 

@@ -311,7 +311,7 @@ def test_a_store_that_goes_on_refusing_slowly_is_not_asked_at_every_tick(
     world.log.put(*lines(world.clock.time, {"v1": 4}, name="m"))
     world.ticks(share, 20.0)
     # For the first seconds somebody may hold the lock for moments only.
-    assert len([at for at in asked if at > asked[0] + 5.0]) <= 2
+    assert len([at for at in asked if at > asked[0] + 5.0]) <= 4
 
 
 def test_a_command_waits_for_a_store_that_is_busy_for_a_moment(

@@ -21,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from callers import Asked, Callers
 from disks import full, small_disk
@@ -77,6 +78,7 @@ class Site:
     candidate: Backend
     disk: bool
     undo: list[Callable[[], None]] = field(default_factory=list)
+    at_end: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def data(self) -> Path:
@@ -128,6 +130,8 @@ def site(tmp_path: Path, engine: str) -> Iterator[Site]:
             yield installed
         finally:
             installed.heal()
+            for each in installed.at_end:
+                each()
     candidate.close()
 
 
@@ -266,10 +270,19 @@ class _UnixServer(ThreadingHTTPServer):
 
 
 def _kill_supervisord(site: Site) -> None:
-    found = subprocess.run(["pgrep", "-f", f"supervisord.*{site.up.folder}"], capture_output=True, text=True)
-    for pid in found.stdout.split():
-        with suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
+    """Its children live on, and are nobody's: what is left of them ends with the test."""
+    (supervisord,) = [
+        each for each in psutil.Process(site.up.process.pid).children() if "supervisord" in str(each.cmdline())
+    ]
+    left = supervisord.children()
+    supervisord.kill()
+
+    def end() -> None:
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
+
+    site.at_end.append(end)
 
 
 HARMS: dict[str, Callable[[Site], None]] = {

@@ -121,6 +121,8 @@ def _lay_out(settings: Settings, places: Places) -> tuple[Path, _Begun]:
     for left in (places.control_file, places.control_socket):
         left.unlink(missing_ok=True)
     gateway = wire.make_gateway(settings)
+    # It is never made up anew, and without it nothing that a gateway starts from can be written.
+    gateway.secret()
     try:
         begun = _as_stored(settings)
     except TakenOverError:

@@ -71,8 +71,12 @@ class OpenedFile:
 
     def connected(self, _connection: sqlite3.Connection, record: Any) -> None:
         """Remembers which file, with which log beside it, a new connection is to."""
-        found = self.file.stat()
-        record.info[_INFO] = (found.st_dev, found.st_ino)
+        if self.making:
+            found = self.file.stat()
+            record.info[_INFO] = (found.st_dev, found.st_ino)
+        else:
+            # It may be gone again since it was opened.
+            record.info[_INFO] = identity(self.file)
         record.info[_LOG_INFO] = self._log()
 
     def check(self, connection: sqlite3.Connection, record: Any, _proxy: Any) -> None:

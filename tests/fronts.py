@@ -332,7 +332,7 @@ class Front:
     output: Path
     started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     clients: list[RawClient] = field(default_factory=list)
-    _read_of: int | None = None
+    _read_of: tuple[int, bytes] = (0, b"")
     _read_bytes: int = 0
     _lines: list[dict[str, Any]] = field(default_factory=list)
 
@@ -384,9 +384,10 @@ class Front:
         """All whole lines of the log's live file. Each is parsed once: there may be a hundred thousand."""
         try:
             with self.places.gateway_log.open("rb") as file:
-                inode = os.fstat(file.fileno()).st_ino
-                if inode != self._read_of or os.fstat(file.fileno()).st_size < self._read_bytes:
-                    self._read_of, self._read_bytes, self._lines = inode, 0, []
+                # A file that follows one that was deleted may have its inode, but no line with the same time.
+                which = (os.fstat(file.fileno()).st_ino, file.read(100))
+                if which != self._read_of or os.fstat(file.fileno()).st_size < self._read_bytes:
+                    self._read_of, self._read_bytes, self._lines = which, 0, []
                 file.seek(self._read_bytes)
                 whole = [line for line in file if line.endswith(b"\n")]
         except FileNotFoundError:

@@ -112,7 +112,7 @@ class Site:
         return ["--config", str(self.up.folder / "huidu.yaml")]
 
 
-@pytest.fixture(scope="module", params=["envoy", "nginx"])
+@pytest.fixture(scope="module", params=["envoy", pytest.param("nginx", marks=pytest.mark.deep)])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     require(request.param)
     new = Backend("new")
@@ -148,6 +148,8 @@ def test_every_file_is_its_owners_alone(site: Site) -> None:
     for path in below(site.data):
         name = "" if path == site.data else str(path.relative_to(site.data))
         with suppress(FileNotFoundError):
+            if path.is_symlink():
+                continue  # it has no mode of its own: nginx's link to /dev/null
             found[name] = stat.S_IMODE(path.lstat().st_mode)
     assert {name: oct(mode) for name, mode in found.items() if mode_of(name) != mode} == {}
     # A table of nothing would be right, too.

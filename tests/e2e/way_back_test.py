@@ -296,8 +296,8 @@ HARMS: dict[str, Callable[[Site], None]] = {
     "control answers 500": _answered_by(_Failing),
     "supervisord killed": _kill_supervisord,
 }
-# What make test tries of each gateway; make test-deep tries the rest.
-USUAL = {("envoy", "disk full, control stopped"), ("nginx", "locked")}
+# What make test tries; make test-deep tries the rest.
+USUAL = {("envoy", "disk full, control stopped")}
 EACH = [
     pytest.param(engine, harm, marks=() if (engine, harm) in USUAL else DEEP)
     for engine in ("envoy", "nginx")

@@ -50,8 +50,8 @@ versions:
 stable: {stable}
 plan:
   - golden: {{set: {golden}, undecided: go_on}}
-  - {{share: 5%, for: 12s}}
-  - {{share: 20%, for: 18s}}
+  - {{share: 5%, for: 12s, at_least: 30}}
+  - {{share: 20%, for: 18s, at_least: 60}}
   - {{share: 50%, for: 28s}}
   - {{share: 100%, for: 6s}}
 guards:

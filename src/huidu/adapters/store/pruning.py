@@ -9,11 +9,12 @@ only its file name goes.
 """
 
 import os
+import re
 import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -193,7 +194,7 @@ class SqlPruning:
         try:
             for path in (each for pattern in _COPIES for each in self._data.glob(pattern)):
                 limit = keep[path.name.startswith(_COPY_NAME)]
-                if limit is not None and now - path.stat().st_mtime > limit:
+                if limit is not None and now - _made_at(path) > limit:
                     path.unlink()
         except OSError as error:
             raise UnavailableError(f"old copies of the history cannot be deleted: {error.strerror}") from error
@@ -344,3 +345,14 @@ _BARE: dict[str, Any] = {name: null() for name in (*_SAID, "unit", "user_key")} 
     "filename": "",
     "deleted_at": text_of(0.0),
 }
+
+
+def _made_at(copy: Path) -> float:
+    """When a copy was made: as its name says or its file, whichever is later. Raises `OSError`."""
+    written = copy.stat().st_mtime
+    stamp = re.search(r"\d{8}T\d{6}(?=Z)", copy.name)
+    if stamp is None:
+        return written
+    with suppress(ValueError):
+        return max(written, datetime.strptime(stamp[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp())
+    return written

@@ -304,7 +304,7 @@ EACH = [
     for harm in HARMS
 ]
 # Under these control lives, and watches.
-WATCHED = ("disk full", "locked", "zeroed", "deleted")
+WATCHED = ("disk full", "locked", "zeroed", "deleted", "supervisord killed")
 
 
 @pytest.mark.parametrize(("engine", "harm"), EACH)

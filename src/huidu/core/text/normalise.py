@@ -63,7 +63,7 @@ def _without_punctuation(text: str) -> str:
     """Numerals in their one form, and of the rest letters, digits and apostrophes inside words."""
     kept, position = [], 0
     for numeral in numerals(text):
-        kept += [_letters(text[position : numeral.start]), _ON_THE_HOUR.sub(r"\1点", numeral.key)]
+        kept += [_letters(text[position : numeral.start]), _ON_THE_HOUR.sub(r"\1点", numeral.form)]
         position = numeral.end
     return "".join([*kept, _letters(text[position:])])
 

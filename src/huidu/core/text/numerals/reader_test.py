@@ -10,7 +10,7 @@ from huidu.core.text.errors import ErrorCounts
 from huidu.core.text.itn import written
 from huidu.core.text.numerals import Numeral, numeral_errors, numerals
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[5]
 
 
 def rows(path: str) -> list[dict[str, str]]:
@@ -28,7 +28,7 @@ text = st.one_of(
 
 
 def keys(said: str) -> list[str]:
-    return [numeral.key for numeral in numerals(said)]
+    return [numeral.keys[0] for numeral in numerals(said)]
 
 
 @pytest.mark.parametrize(
@@ -151,13 +151,13 @@ def test_numerals_are_in_order_and_disjoint(said: str) -> None:
     end = 0
     for numeral in numerals(said):
         assert end <= numeral.start < numeral.end <= len(said)
-        assert numeral.key
+        assert numeral.keys
         end = numeral.end
 
 
 def test_a_one_of_digit_strings_that_stands_alone_is_a_one() -> None:
-    assert [numeral.key for numeral in numerals("幺")] == ["1"]
+    assert [numeral.keys[0] for numeral in numerals("幺")] == ["1"]
 
 
 def test_traditional_characters_and_the_mathematicians_minus_are_read() -> None:
-    assert [numeral.key for numeral in numerals("一萬兩千元，三點半，−5度")] == ["12000", "3:30", "-5"]
+    assert [numeral.keys[0] for numeral in numerals("一萬兩千元，三點半，−5度")] == ["12000", "3:30", "-5"]

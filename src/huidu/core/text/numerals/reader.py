@@ -6,17 +6,15 @@ such as 一起 hold is no number on either side.
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
-from huidu.core.text.errors import ErrorCounts
 from huidu.core.text.itn import written
 from huidu.core.text.itn.english import DIGITS as ENGLISH
 from huidu.core.text.itn.guard import MASK, masked
 from huidu.core.text.itn.numbers import CHARACTERS, READABLE, cardinal, reading
 from huidu.core.text.itn.units import CLASSIFIER, POINTS
+from huidu.core.text.numerals.numeral import Numeral
 
 # Full-width digits and signs, the mathematician's minus, and the traditional forms of what numbers are made with.
 _WIDTH = str.maketrans("０１２３４５６７８９％．，：／－−萬億兩點個塊號負鐘時", "0123456789%.,:/--万亿两点个块号负钟时")
@@ -63,21 +61,6 @@ _LONGEST = 40
 _POSSIBLE = re.compile(f"[0-9{CHARACTERS}]|[A-Za-z]{{3}}")
 
 
-@dataclass(frozen=True, slots=True)
-class Numeral:
-    """One number of a text: its key, its kind, and its character offsets in the text, the end exclusive.
-
-    Keys: numbers in plain digits ("10086", "0571", "-3.5", "12000" for 1.2万), percents "50%" and "3‰", fractions
-    "2/3", ratios "3:2", times "3:30", versions "1.2.3", about-numbers in Chinese ("几十", "七八十").
-    Kinds: number, percent, fraction, ratio, time, version, about. A date is three numbers.
-    """
-
-    key: str
-    kind: str
-    start: int
-    end: int
-
-
 def numerals(text: str) -> list[Numeral]:
     """The numbers of a spoken or written text, in order.
 
@@ -91,20 +74,10 @@ def numerals(text: str) -> list[Numeral]:
     form = written(folded)
     shown = _GUARDED_DIGITS.sub(lambda match: MASK * len(match[0]), masked(form.text))
     return [
-        Numeral(key, kind, *form.spoken_range(start, end))
+        Numeral(((key,),), key, *form.spoken_range(start, end))
         for match in _PATTERN.finditer(shown)
-        for key, kind, start, end in _read(match)
+        for key, _, start, end in _read(match)
     ]
-
-
-def numeral_errors(reference: str, hypothesis: str) -> ErrorCounts:
-    """Reference numbers that have no equal one in the hypothesis, matched as multisets.
-
-    Numbers that only the hypothesis has are not counted: the rate is of what was said.
-    """
-    said = Counter(numeral.key for numeral in numerals(reference))
-    missing = said - Counter(numeral.key for numeral in numerals(hypothesis))
-    return ErrorCounts(missing.total(), said.total())
 
 
 _Found = tuple[str, str, int, int]

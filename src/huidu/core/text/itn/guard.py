@@ -1,6 +1,6 @@
 """Words that hold number characters and are guarded: they stay as they are in the written form.
 
-There are two kinds. IDIOM_WORDS and IDIOM_PATTERNS hold no number at all (一起, 三心二意, 五粮液, 十分感谢, 星期三): whoever
+There are two kinds. IDIOM_WORDS and IDIOM_PATTERNS hold no number at all (一起, 三心二意, 五粮液, 星期三): whoever
 looks for numbers passes them over. LEFT_WORDS and LEFT_PATTERNS hold one that some write with a digit (第二天, 双十一,
 七匹狼, 零下): they are only left alone in the written form.
 

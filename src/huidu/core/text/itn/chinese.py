@@ -20,7 +20,7 @@ _ASCENDING = re.compile("一二|一两|二三|两三|三四|三五|四五|五六
 _KILO = re.compile("[克瓦卡赫帕伏](?!服|拉|车)")
 
 _PERCENT = re.compile(
-    f"([百千])分之(负?)({_N}|[0-9]+(?:\\.[0-9]+)?)(?:点({_D}))?(?:([到至])({_N})(?![点分{CHARACTERS}]))?"
+    f"(?:([百千])分之|(百)分(?!之))(负?)({_N}|[0-9]+(?:\\.[0-9]+)?)(?:点({_D}))?(?:[到至]({_N})(?![点分{CHARACTERS}]))?"
 )
 _MYRIADTH = re.compile(f"万分之({_N})")
 _FRACTION = re.compile(f"(?:({_N})又)?({_N})分之({_N})(?!点)")
@@ -40,7 +40,7 @@ _NOT_CLOCK = re.compile("(?:有|这|那|几|以下|如下|下面|另外|满|得|
 _SCORE = re.compile(
     "(?:得了|得|评分|评分是|打了|打|扣|扣了|加|减|考了|均分|均分是|分数是|绩点|提高|高了|低了|领先|落后|差)$"
 )
-_NEGATIVE = re.compile(f"(?<![正胜抱自担肩欠{CHARACTERS}])负$")
+_NEGATIVE = re.compile(f"(?<![正胜抱自担肩欠{CHARACTERS}])负的?$")
 _FIGURE = re.compile("[0-9０-９]")
 _YEAR_AND_MONTH = re.compile("年[0-9一二三四五六七八九十]{1,2}月")
 _PRICED = re.compile("[块毛元角]")
@@ -92,33 +92,41 @@ def _decimal_number(text: str) -> str | None:
     return f"{number}.{digits(decimals)}" if number and point else number
 
 
-def _negative(text: str, start: int) -> bool:
-    return text[start - 1 : start] == "负" and _NEGATIVE.search(text[max(0, start - 2) : start]) is not None
+def _sign(text: str, start: int) -> int:
+    """How many characters of 负 or 负的 stand before a number; none where 胜负 or 正负 does."""
+    if text[start - 1 : start] not in ("负", "的"):
+        return 0
+    found = _NEGATIVE.search(text[max(0, start - 3) : start])
+    return len(found[0]) if found else 0
 
 
 def _signed(text: str, start: int, end: int, written: str) -> Edit:
-    return Edit(start - 1, end, "-" + written) if _negative(text, start) else Edit(start, end, written)
+    sign = _sign(text, start)
+    return Edit(start - sign, end, "-" + written) if sign else Edit(start, end, written)
 
 
 def _percent(text: str, start: int, end: int) -> Piece | None:
     found = _PERCENT.match(text, start)
     if not found:
         return _myriadth(text, start)
-    scale, minus, number, decimals, _, upper = found.groups()
-    if scale == "百" and number == "百" and not decimals:
-        return [Edit(start, found.end(3), "100%")], found.end(3)
-    whole = number if number[0].isascii() else _number(number)
-    if whole is None:
+    scale, short, minus, number, decimals, upper = found.groups()
+    stop = found.end(5) if decimals else found.end(4)
+    if text[stop : stop + 1] == "几":
+        return [], stop
+    if scale == "千" or number != "百":
+        whole = number if number[0].isascii() else _number(number)
+    else:
+        whole = "100"
+    if whole is None or (short and len(number) == 1 and CLASSIFIER.match(text, stop)):
         return None
-    sign = "%" if scale == "百" else "‰"
-    stop = found.end(4) if decimals else found.end(3)
+    sign = "‰" if scale == "千" else "%"
     rate = whole + ("." + digits(decimals) if decimals else "")
     edit = _signed(text, start, stop, rate + sign)
     pieces = [Edit(edit.start, edit.end, "-" + edit.text) if minus else edit]
     high = _number(upper) if upper else None
     if high is None:
         return pieces, stop
-    return [*pieces, Edit(found.start(6), found.end(6), high + sign)], found.end(6)
+    return [*pieces, Edit(*found.span(6), high + sign)], found.end(6)
 
 
 def _myriadth(text: str, start: int) -> Piece | None:
@@ -313,7 +321,7 @@ def _single_counts(text: str, start: int, end: int, previous: int, value: int) -
         or _after_unit(text, start, end, previous)
         or _beside_latin(text, start, end)
         or (value == 10 and (CLASSIFIER.match(text, end) is not None or not _HAN_BUT_MORE.match(text, end)))
-        or (_negative(text, start) and not CLASSIFIER.match(text, end))
+        or (_sign(text, start) > 0 and not CLASSIFIER.match(text, end))
         or _opens_range(text, end)
     )
 

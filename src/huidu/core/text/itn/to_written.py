@@ -5,10 +5,12 @@ import re
 from huidu.core.text.itn.chinese import edits as chinese_edits
 from huidu.core.text.itn.english import edits as english_edits
 from huidu.core.text.itn.guard import masked
-from huidu.core.text.itn.numbers import CHARACTERS
+from huidu.core.text.itn.legible import legible
+from huidu.core.text.itn.numbers import CHARACTERS, FORMAL
 from huidu.core.text.itn.offsets import Edit, Written, replaced
 
-_CHINESE = re.compile(f"[{CHARACTERS}]")
+_CHINESE = re.compile(f"[{CHARACTERS}{FORMAL}洞拐]")
+_TRADITIONAL = str.maketrans("万亿", "萬億")
 _LATIN = re.compile("[A-Za-z]{3}")
 
 
@@ -30,7 +32,20 @@ def written(text: str) -> Written:
     """
     edits: list[Edit] = []
     if _CHINESE.search(text):
-        edits = list(chinese_edits(masked(text)))
+        edits = _chinese(text)
     if _LATIN.search(text):
         edits = sorted([*edits, *english_edits(text)])
     return replaced(text, edits)
+
+
+def _chinese(text: str) -> list[Edit]:
+    read = legible(text)
+    edits = list(chinese_edits(masked(read.text)))
+    if read.text == text:
+        return edits
+    edits = [Edit(*read.given(edit.start, edit.end), edit.text) for edit in edits]
+    return [edit._replace(text=edit.text.translate(_TRADITIONAL)) if _traditional(text, edit) else edit for edit in edits]
+
+
+def _traditional(text: str, edit: Edit) -> bool:
+    return any(character in text[edit.start : edit.end] for character in "萬億")

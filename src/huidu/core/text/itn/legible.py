@@ -16,7 +16,7 @@ from huidu.core.text.itn.numbers import CHARACTERS, DIGIT, EVERYDAY, FORMAL, car
 _TRADITIONAL = "萬億兩點塊個號負鐘時歲週屆級頁條幾張雙樓層間項輪題課隊類後錢餘來"
 _SIMPLIFIED = str.maketrans(_TRADITIONAL, "万亿两点块个号负钟时岁周届级页条几张双楼层间项轮题课队类后钱余来")
 
-_FORMAL_RUN = re.compile(f"[{FORMAL.partition('拾')[0]}][零万亿{FORMAL}]*")
+_FORMAL_RUN = re.compile(f"(?<!大)[{FORMAL.partition('拾')[0]}][零万亿{FORMAL}]*")
 _SUM_BEFORE = re.compile("(?:(?:人民币|金额|合计|共计|总计)(?:是|为|[:：])?|[元圆角]零?)$")
 _SUM_BEHIND = re.compile("[元圆整]")
 _RADIO = str.maketrans("洞拐勾", "零七九")

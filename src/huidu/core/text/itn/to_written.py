@@ -44,7 +44,9 @@ def _chinese(text: str) -> list[Edit]:
     if read.text == text:
         return edits
     edits = [Edit(*read.given(edit.start, edit.end), edit.text) for edit in edits]
-    return [edit._replace(text=edit.text.translate(_TRADITIONAL)) if _traditional(text, edit) else edit for edit in edits]
+    return [
+        edit._replace(text=edit.text.translate(_TRADITIONAL)) if _traditional(text, edit) else edit for edit in edits
+    ]
 
 
 def _traditional(text: str, edit: Edit) -> bool:

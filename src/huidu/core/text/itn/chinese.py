@@ -22,6 +22,7 @@ _KILO = re.compile("[克瓦卡赫帕伏](?!服|拉|车)")
 _PERCENT = re.compile(
     f"(?:([百千])分之|(百)分(?!之))(负?)({_N}|[0-9]+(?:\\.[0-9]+)?)(?:点({_D}))?(?:[到至]({_N})(?![点分几{CHARACTERS}]))?"
 )
+_ABOUT_PERCENT = re.compile(f"(?:[到至]{_N})?几")
 _MYRIADTH = re.compile(f"万分之({_N})")
 _FRACTION = re.compile(f"(?:({_N})又)?({_N})分之({_N})(?!点)")
 _RATIO = re.compile(f"{_N}(?:点{_D})?(?:比{_N}(?:点{_D})?){{1,7}}(?![点分{CHARACTERS}])")
@@ -32,7 +33,7 @@ _VERSION = re.compile(f"{_N}(?:点{_N}){{2,7}}(?![点半分刻钟整{CHARACTERS}
 _DECIMAL = re.compile(f"({_N})点({_D})(万亿|[百千]?[万亿])?(?![点{CHARACTERS}])")
 _NAMED_VERSION = re.compile(f"({_N})点({_N})(?![点半分刻钟整{CHARACTERS}])")
 _BEFORE_VERSION = re.compile("(?:[A-Za-z] ?|版本号?(?:是|为|到)?|升级[到为])$")
-_BEHIND_VERSION = re.compile("版")
+# What happens at a time: 八点零五开会 is no 8.05.
 _AT = re.compile(
     "(?:开会|开始|开播|开门|开车|开饭|出发|到达?|见面?|起飞|起床|集合|上[班课车]|下[班课车]|睡觉?|吃饭?|来|走|回|前|后|之[前后]|以[前后]|左右"
     "|的(?:火?车|飞机|航班|高铁|动车|票|会议?|课|闹钟))"
@@ -121,8 +122,8 @@ def _percent(text: str, start: int, end: int) -> Piece | None:
         return _myriadth(text, start)
     scale, short, minus, number, decimals, upper = found.groups()
     stop = found.end(5) if decimals else found.end(4)
-    if text[stop : stop + 1] == "几":
-        return [], stop
+    if about := _ABOUT_PERCENT.match(text, stop):
+        return [], about.end()
     if scale != "千" and number == "百":
         whole: str | None = "100"
     else:
@@ -198,7 +199,7 @@ def _named_version(text: str, start: int, end: int) -> Piece | None:
     found = _NAMED_VERSION.match(text, start)
     if not found or _AT.match(text, found.end()):
         return None
-    named = _BEFORE_VERSION.search(text[max(0, start - 5) : start]) or _BEHIND_VERSION.match(text, found.end())
+    named = _BEFORE_VERSION.search(text[max(0, start - 5) : start]) or text.startswith("版", found.end())
     major, minor = cardinal(found[1]), cardinal(found[2])
     if not named or major is None or minor is None or not found[2].strip(DIGIT):
         return None

@@ -26,7 +26,9 @@ _SECTION = f"(?:{_THOUSANDS}|{_HUNDREDS}|{_TENS}|{_PART})"
 _MYRIADS = f"(?:{_SECTION}万(?:零?{_SECTION})?|{_SECTION})"
 _CARDINAL = re.compile(f"(?:{_MYRIADS}兆零?)?(?:{_MYRIADS}亿零?)?(?:{_SECTION}万零?)?{_SECTION}?")
 _ASCENDING = re.compile("一二|一两|二三|两三|三四|三五|四五|五六|六七|七八|八九")
+# Only the last two digits that stand together may be the pair.
 _PAIR = re.compile(f"(.*?)({_ONE_TO_NINE})({_ONE_TO_NINE})([十百千万亿兆]*)")
+_STRING = re.compile(f"{DIGITS}|[0-9]+")
 # A number of more characters is not one that somebody says; what a run of any length costs stays bounded.
 _LONGEST = 40
 
@@ -67,18 +69,14 @@ def about(run: str) -> tuple[str, str] | None:
     """The two bounds of a run that names about a number: 七八十 is 70 and 80, 十七八 17 and 18, 一万六七, 三五百."""
     if len(run) > _LONGEST:
         return None
-    for match in _pairs(run):
-        front, low, high, scale = match.groups()
-        bounds = cardinal(front + low + scale), cardinal(front + high + scale)
-        if _ASCENDING.fullmatch(low + high) and bounds[0] and bounds[1] and not (front and is_digits(front)):
-            return bounds[0], bounds[1]
-    return None
-
-
-def _pairs(run: str) -> list[re.Match[str]]:
-    # Only the last two digits that stand together may be the pair.
     found = _PAIR.fullmatch(run)
-    return [found] if found else []
+    if not found:
+        return None
+    front, low, high, scale = found.groups()
+    bounds = cardinal(front + low + scale), cardinal(front + high + scale)
+    if not _ASCENDING.fullmatch(low + high) or not bounds[0] or not bounds[1] or (front and is_digits(front)):
+        return None
+    return bounds[0], bounds[1]
 
 
 def split(run: str) -> list[tuple[int, int]]:
@@ -105,12 +103,8 @@ def split(run: str) -> list[tuple[int, int]]:
 def _ends(run: str, start: int) -> list[int]:
     """Where a number may end that begins at an offset, the farthest first."""
     longest = _CARDINAL.match(run, start, min(len(run), start + _LONGEST))
-    ends = [
-        end
-        for end in range(longest.end() if longest else start, start, -1)
-        if cardinal(run[start:end])
-    ]
-    string = re.compile(f"{DIGITS}|[0-9]+").match(run, start)
+    ends = [end for end in range(longest.end() if longest else start, start, -1) if cardinal(run[start:end])]
+    string = _STRING.match(run, start)
     return [*ends, string.end()] if string and string.end() not in ends else ends
 
 

@@ -76,7 +76,8 @@ def edits(text: str) -> Iterator[Edit]:
         else:
             found = _plain(text, start, end, previous)
         pieces, position = found
-        if pieces:
+        # Digits that follow are another number: both would run together.
+        if pieces and not _FIGURE.match(text, pieces[-1].end):
             previous = pieces[-1].end
             yield from pieces
 
@@ -128,8 +129,10 @@ def _percent(text: str, start: int, end: int) -> Piece | None:
         whole: str | None = "100"
     else:
         whole = number if number[0].isascii() else _number(number)
-    if whole is None or (short and len(number) == 1 and CLASSIFIER.match(text, stop)):
+    if whole is None:
         return None
+    if short and len(number) == 1 and CLASSIFIER.match(text, stop):
+        return [], stop
     sign = "‰" if scale == "千" else "%"
     rate = whole + ("." + digits(decimals) if decimals else "")
     edit = _signed(text, start, stop, rate + sign)
@@ -244,7 +247,7 @@ def _minutes(text: str, start: int, end: int, clock: bool, before: str) -> Edit 
     if after == "刻" and run in ("一", "三", "两"):
         return Edit(start, end, str(VALUES[run]))
     minute = cardinal(run[1:]) if run[0] in "零〇" and len(run) == 2 else cardinal(run)
-    if minute is None or minute > 59 or (run[0] in "零〇" and len(run) > 2):
+    if minute is None or minute > 59 or (run[0] in "零〇" and len(run) != 2):
         return None
     of_hour = after == "分" and text[end + 1 : end + 2] not in ("之", "钟")
     if "十" in run:
@@ -277,7 +280,7 @@ def _mixed(text: str, start: int, end: int) -> Piece | None:
     if start == 0 or not _FIGURE.match(text, start - 1):
         return None
     run = text[start:end]
-    front = re.search("(?<![0-9.])[1-9][0-9]{0,3}$", text[max(0, start - 6) : start])
+    front = re.search("(?<![0-9０-９.．,，])[1-9][0-9]{0,3}$", text[max(0, start - 6) : start])
     if front and len(run) == 2 and run[0] in "百千" and run[1] in "万亿":
         zeros = "00" if run[0] == "百" else "000"
         return [Edit(start - len(front[0]), end, front[0] + zeros + run[1])], end

@@ -45,12 +45,11 @@ def legible(text: str) -> Legible:
     if not _UNUSUAL.search(text):
         return Legible(text, None)
     text = text.translate(_SIMPLIFIED)
-    text = _RADIO_RUN.sub(_from_radio, _FORMAL_RUN.sub(_from_formal, text))
     gaps = set(_gaps(text))
-    if not gaps:
-        return Legible(text, None)
-    offsets = [offset for offset in range(len(text)) if offset not in gaps]
-    return Legible("".join(text[offset] for offset in offsets), offsets)
+    offsets = [offset for offset in range(len(text)) if offset not in gaps] if gaps else None
+    if offsets is not None:
+        text = "".join(text[offset] for offset in offsets)
+    return Legible(_RADIO_RUN.sub(_from_radio, _FORMAL_RUN.sub(_from_formal, text)), offsets)
 
 
 def _from_formal(run: re.Match[str]) -> str:

@@ -40,7 +40,7 @@ _IDIOMS = """
 五颜六色 五光十色 五脏六腑 五体投地 五大三粗 五十步笑百步 六神无主 六亲不认 七上八下 七嘴八舌 七拼八凑
 七零八落 七手八脚 七荤八素 七老八十 乱七八糟 横七竖八 七大姑八大姨 八九不离十 九牛一毛 九九归一
 十全十美 十万火急 十有八九 十之八九 十拿九稳 十恶不赦 十年磨一剑 十年树木百年树人 十年如一日 十面埋伏
-十里洋场 人五人六 千山万水 千军万马 千千万万 千方百计 千变万化 千家万户 千言万语 千辛万苦 千载难逢
+十里洋场 千山万水 千军万马 千千万万 千方百计 千变万化 千家万户 千言万语 千辛万苦 千载难逢
 成千上万 成百上千 千万别 万里挑一
 """
 _NAMES = """
@@ -61,6 +61,7 @@ IDIOM_WORDS = (*_ADVERBS_AND_NOUNS.split(), *_IDIOMS.split(), *_NAMES.split())
 LEFT_WORDS = tuple(_LEFT.split())
 
 IDIOM_PATTERNS = (
+    f"人五人六(?<![{CHARACTERS}]人五人六)",
     "一(?<![十百千万亿]一)(?:"
     "起(?!事|案|飞)|直(?!接|播|达|营|升|辖)|下(?!午|班|周|载|单|车|个|月|次)|些|样|定(?!价|金)|般(?!武)|边)",
     f"一(?<![{CHARACTERS}午晨上晚间天到至]一)点(?=也|都|不|没|吧|的|[。，！？,.!?]|$)",
@@ -104,6 +105,7 @@ def _group(first: str, rests: list[str]) -> str:
 
 _ALL = _guards((*IDIOM_WORDS, *LEFT_WORDS), (*IDIOM_PATTERNS, *LEFT_PATTERNS))
 _IDIOMS_ALONE = _guards(IDIOM_WORDS, IDIOM_PATTERNS)
+_LEFT_ALONE = _guards(LEFT_WORDS, LEFT_PATTERNS)
 _NUMBER = re.compile(f"[{CHARACTERS}]")
 
 
@@ -115,6 +117,11 @@ def masked(text: str) -> str:
 def masked_idioms(text: str) -> str:
     """The text, as long as before, with the number characters made unreadable that are part of no number at all."""
     return _hidden(_IDIOMS_ALONE, text)
+
+
+def left_spans(text: str) -> list[tuple[int, int]]:
+    """The offsets of words such as 双十一 and 第二天, whose number is part of a name."""
+    return [match.span() for match in _LEFT_ALONE.finditer(text)]
 
 
 def _hidden(guards: re.Pattern[str], text: str) -> str:

@@ -6,6 +6,7 @@ there and the offset behind them, or None where the text is of another kind.
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from huidu.core.text.itn.units import CLASSIFIER, POINTS, STRICT, code_before
 from huidu.core.text.numerals import context
@@ -79,6 +80,7 @@ _GROUPS_OF_ELSEWHERE = re.compile("[0-9]{3,4}([- ])[0-9]{3,4}\\1[0-9]{3,4}")
 # Groups with commas between them are one number where together they are longer than a quantity in groups of three.
 _LONGEST_QUANTITY = 6
 
+_PEOPLE = {"俩": "2", "仨": "3"}
 _SOME = re.compile("[几数][十百千万亿]+")
 _ODD = re.compile(f"(?P<count>{RUN})几(?P<scale>[十百千万亿]*)")
 _INFORMAL = re.compile("(?P<count>[0-9]+(?:\\.[0-9]+)?)(?P<scale>[wWkK])(?![A-Za-z0-9])")
@@ -428,6 +430,13 @@ def _spelt(text: str) -> bool:
     return len(text) > 4 and all(len(digit) == 1 and digit.isascii() for digit in text.split(" "))
 
 
+def _both(text: str, start: int) -> Found | None:
+    """俩 and 仨 are two and three of something, and seldom meant as a number."""
+    if text[start] not in _PEOPLE:
+        return None
+    return [Numeral(((_PEOPLE[text[start]],),), text[start], start, start + 1, counted=False)], start + 1
+
+
 def _some(text: str, start: int) -> Found | None:
     """几十, 数百, 二十几, 10几万."""
     found = _SOME.match(text, start)
@@ -465,17 +474,31 @@ def _plain(text: str, start: int) -> Found:
         return [], start + 1
     run, end = found[0], found.end()
     if run[-1] == "千" and (_KILO.match(text, end) or (text[end : end + 1] == "米" and cardinal(run) is None)):
-        run, end = run[:-1], end - 1
+        return _kilo(text, start, run), end
     if len(run) > 1 and run[-1] == "两" and not about(run) and not (is_digits(run) and len(run) > 2):
         # A weight: 一百两. Before what is counted it is a number of its own: 一千两位.
-        run, end = run[:-1], end - 1
+        run = run[:-1]
+        own = _single(text, end - 1, end) if _quantity_end(text, end) else []
+        return [*_number(text, start, run), *own], end
+    return _number(text, start, run), end
+
+
+def _kilo(text: str, start: int, run: str) -> list[Numeral]:
+    """三千克 is three of a unit, or three thousand of a thousandth of it."""
+    numerals = _number(text, start, run[:-1])
+    whole = cardinal(run)
+    return [replace(one, readings=(*one.readings, (whole,)), counted=True) for one in numerals] if whole else numerals
+
+
+def _number(text: str, start: int, run: str) -> list[Numeral]:
+    end = start + len(run)
     if not run.strip("百千万亿兆"):
-        return [], end
+        return []
     if len(run) == 1:
-        return _single(text, start, end), end
+        return _single(text, start, end)
     if run.isascii() or is_digits(run):
-        return _string(text, start, end, run)
-    return _amount(text, start, end, run)
+        return _string(text, start, end, run)[0]
+    return _amount(text, start, end, run)[0]
 
 
 def _string(text: str, start: int, end: int, run: str) -> Found:
@@ -534,7 +557,7 @@ def _single(text: str, start: int, end: int) -> list[Numeral]:
     """One digit: a count, a label that some write with a figure, or part of a word."""
     character = text[start]
     key = number(character)
-    if key is None:
+    if key is None or text.startswith("零下", start):
         return []
     if context.is_day_of_week(text, start, end):
         return [Numeral(((key,),), key, start, end, counted=False)]
@@ -555,7 +578,9 @@ def _is_count(text: str, start: int, end: int) -> bool:
     if before == "第":
         return CLASSIFIER.match(text, end) is not None and after not in "天"
     if text[start] == "一" and after in ("点", "块") and not POINTS.match(text, end + 1):
-        return False
+        return text.startswith("块钱", end)
+    if context.minus_start(text, start) is not None or after == "两":
+        return True
     if CLASSIFIER.match(text, end) or STRICT.match(text, end) or context.is_linked(text, start, end):
         return not context.is_label(text, start, end) or context.is_linked(text, start, end)
     if before.isascii() and before.isalpha():
@@ -565,6 +590,6 @@ def _is_count(text: str, start: int, end: int) -> bool:
 
 
 _RULES: tuple[Rule, ...] = (
-    _price, _percent, _signed_percent, _date, _fraction, _version, _clock, _ratio, _groups, _of_hour, _point, _money,
+    _both, _price, _percent, _signed_percent, _date, _fraction, _version, _clock, _ratio, _groups, _of_hour, _point, _money,
     _length, _and_a_half, _some, _informal,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from huidu.core.text.numerals.numeral import Numeral, Reading
 
 _DASH = re.compile(r" ?(?:-{1,2}|[~—–―]{1,2}|至) ?")
 _TO = re.compile(r" ?(?:-{1,2}|[~—–―]{1,2}|[到至]) ?")
+_SCORE = re.compile(r"([0-9]{1,2}) ?- ?([0-9]{1,2})")
 _MINUS = re.compile(r"(?<![0-9A-Za-z)])-$")
 _PLUS_MINUS = re.compile("(?:正负|±|\\+/-)$")
 _SCALE = re.compile(r"万亿|[百千]?[万亿]|[百千]|[wWkK%‰]")
@@ -25,6 +26,10 @@ def linked(text: str, found: Iterable[Numeral]) -> list[Numeral]:
         previous = done[-1] if done else None
         gap = _gap(text, previous, numeral) if previous else None
         if previous and gap is not None and _TO.fullmatch(text, gap, numeral.start):
+            score = _score(text, previous, numeral)
+            if score:
+                done[-1] = score
+                continue
             done[-1], numeral = _shared(text, previous, numeral, gap)
             done.append(
                 replace(numeral, start=gap, form="到" + numeral.form)
@@ -34,6 +39,21 @@ def linked(text: str, found: Iterable[Numeral]) -> list[Numeral]:
         else:
             done.append(_signed(text, numeral, previous.end if previous else 0))
     return done
+
+
+def _score(text: str, low: Numeral, high: Numeral) -> Numeral | None:
+    """3-2 is a score as well as a range, and surely one where the second number is the smaller one."""
+    surface = _SCORE.fullmatch(text, low.start, high.end)
+    if not surface or context.unit_end(text, high.end) > high.end:
+        return None
+    pair, key = (surface[1], surface[2]), f"{surface[1]}:{surface[2]}"
+    if len(pair[0]) == 2 and len(pair[1]) == 1 and pair[0][1] < pair[1]:
+        # 15-6 is 15 to 16.
+        whole = pair[0][0] + pair[1]
+        return Numeral(((pair[0], whole), pair, (key,)), f"{pair[0]}到{whole}", low.start, high.end)
+    if int(pair[0]) > int(pair[1]):
+        return Numeral(((key,), pair), key, low.start, high.end)
+    return Numeral((pair, (key,)), "到".join(pair), low.start, high.end)
 
 
 def _gap(text: str, previous: Numeral, numeral: Numeral) -> int:
@@ -54,8 +74,10 @@ def _signed(text: str, numeral: Numeral, least: int) -> Numeral:
 
 def _with_sign(numeral: Numeral, sign: str, start: int) -> Numeral:
     """Signs belong to single numbers; what may be several has none."""
-    readings = tuple((sign + keys[0],) if len(keys) == 1 else keys for keys in numeral.readings)
-    return replace(numeral, readings=readings, form=sign + numeral.form, start=start, counted=True)
+    readings = tuple(
+        (sign + keys[0],) if len(keys) == 1 else keys for keys in numeral.readings if keys[0][0].isdecimal()
+    )
+    return replace(numeral, readings=readings, form=sign + numeral.form, start=start) if readings else numeral
 
 
 def _shared(text: str, low: Numeral, high: Numeral, gap: int) -> tuple[Numeral, Numeral]:
@@ -67,14 +89,17 @@ def _shared(text: str, low: Numeral, high: Numeral, gap: int) -> tuple[Numeral, 
         if other[-1] in "%‰" and one[-1] not in "%‰":
             return replace(low, readings=((one + other[-1],),), form=low.form + other[-1]), high
         scale = _lent(text, high)
-        if scale and one.isdecimal() and len(one) <= len(other):
+        figures = other[: len(other) - len(scale)]
+        if scale and one.isdecimal() and len(figures) >= len(one):
             return replace(low, readings=((one,), (one + scale,))), high
+        if one.isdecimal() and figures.isdecimal() and len(figures) < len(one) and one[-len(figures) :] < figures:
+            # 2019-20 is 2019 to 2020, and 17-8万 170000 to 180000: the second number leaves out what both share.
+            whole = one[: -len(figures)] + other
+            low = replace(low, readings=((one,), (one + scale,))) if scale else low
+            return low, replace(high, readings=(*high.readings, (whole,)))
     if one[-1] in "%‰" and other[-1] not in "%‰" and context.unit_end(text, high.end) == high.end:
         percent: Reading = (other + one[-1],)
         return low, replace(high, readings=(percent, (other,)), form=high.form + one[-1])
-    if one.isdecimal() and other.isdecimal() and len(other) < len(one) and one[-len(other) :] < other:
-        # 2019-20 and 15-6: the second number leaves out what it shares with the first.
-        return low, replace(high, readings=(*high.readings, (one[: -len(other)] + other,)))
     return low, high
 
 

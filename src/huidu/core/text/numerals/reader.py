@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from huidu.core.text.itn.guard import masked_idioms
+from huidu.core.text.itn.guard import left_spans, masked_idioms
 from huidu.core.text.numerals.constructions import read
 from huidu.core.text.numerals.numeral import Numeral
 from huidu.core.text.numerals.ranges import linked
@@ -11,7 +12,9 @@ from huidu.core.text.numerals.values import CHARACTERS
 from huidu.core.text.plain import plain
 
 _POSSIBLE = re.compile(f"[0-9{CHARACTERS}壹贰叁肆伍陆柒捌玖貳參陸佰仟俩仨]|[A-Za-z]{{3}}")
-_START = re.compile(rf"[0-9{CHARACTERS}]|[几数](?=[十百千万亿])|[$¥€£₽] ?(?=[0-9{CHARACTERS}.])|(?<![0-9.])\.(?=[0-9])")
+_START = re.compile(
+    rf"[0-9{CHARACTERS}俩仨]|[几数](?=[十百千万亿])|[$¥€£₽] ?(?=[0-9{CHARACTERS}.])|(?<![0-9.])\.(?=[0-9])"
+)
 
 _CAPITALS = "壹贰叁肆伍陆柒捌玖拾佰仟"
 _CAPITAL_RUN = re.compile(f"[{CHARACTERS}{_CAPITALS}洞拐勾]{{2,}}|[{_CAPITALS}](?=[元圆角分])")
@@ -28,11 +31,14 @@ def numerals(text: str) -> list[Numeral]:
 
 
 def _read_all(text: str) -> Iterator[Numeral]:
+    names = left_spans(text)
     position = 0
     while start := _START.search(text, position):
         found, end = read(text, start.start())
         position = max(end, start.start() + 1)
-        yield from found
+        for numeral in found:
+            name = any(left <= numeral.start and numeral.end <= right for left, right in names)
+            yield replace(numeral, counted=False) if name and numeral.keys[0].isdecimal() else numeral
 
 
 def _folded(text: str) -> str:

@@ -8,14 +8,24 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from huidu.core.text.itn.units import CLASSIFIER, POINTS, STRICT, code_before
-from huidu.core.text.numerals import context
+from huidu.core.text.itn.units import CLASSIFIER, ORDINAL, POINTS, STRICT, code_before
+from huidu.core.text.numerals.context import (
+    is_clock,
+    is_day_of_week,
+    is_han,
+    is_label,
+    is_linked,
+    is_version,
+    minus_start,
+    unit_end,
+)
 from huidu.core.text.numerals.numeral import Numeral, Reading
 from huidu.core.text.numerals.values import (
     CHARACTERS,
     DIGIT,
     DIGITS,
     RUN,
+    TIES,
     about,
     cardinal,
     digits,
@@ -31,7 +41,9 @@ Rule = Callable[[str, int], Found | None]
 
 _SPOKEN = f"(?:{RUN})(?:点{DIGITS})?"
 _PERCENT = re.compile(f"(?P<scale>[百千万])分之(?P<minus>负的?)?(?P<rate>{_SPOKEN})")
-_HUNDRED = re.compile(f"百分百|百分(?P<rate>(?!之)[二三四五六七八九]?十[一二三四五六七八九]?)(?![{CHARACTERS}分])")
+_HUNDRED = re.compile(
+    f"百分百|百分(?P<rate>(?!之)[二三四五六七八九]?十[一二三四五六七八九]?(?:点{DIGITS})?)(?![{CHARACTERS}分])"
+)
 _SIGNED_PERCENT = re.compile(f"(?P<rate>{_SPOKEN}) ?(?P<sign>[%‰])")
 _FRACTION = re.compile(f"(?:(?P<whole>{RUN})又)?(?P<below>{RUN})分之(?P<above>{_SPOKEN})")
 _SLASH = re.compile(r"(?:(?P<whole>[0-9]+)又)?(?P<above>[0-9]+) ?/ ?(?P<below>[0-9]+)(?![/0-9])")
@@ -51,7 +63,8 @@ _KILO = re.compile("[克瓦卡赫帕伏](?!服|拉|车)")
 
 _CURRENCIES = {"$": "美元", "¥": "元", "€": "欧元", "£": "英镑", "₽": "卢布"}
 _PRICE = re.compile(rf"(?P<sign>[$¥€£₽]) ?(?=[0-9{CHARACTERS}.])")
-_DIME = f"[{DIGIT}0-9](?![0-9.{CHARACTERS}点])"
+# 三块五一斤: the one pound is not of the price.
+_DIME = f"[{DIGIT}0-9](?:(?![0-9.{CHARACTERS}点])|(?=[一两][个斤件只条本份杯瓶张]))"
 _MONEY = re.compile(
     f"(?P<whole>{RUN})(?P<unit>[块元])(?:钱)?(?:"
     f"(?P<pair>[一二三四五六七八九]{{2}}(?![{CHARACTERS}点毛角])|[0-9]{{2}}(?![0-9.点毛角]))"
@@ -71,7 +84,7 @@ _WHOLE_UNIT = re.compile("小时|钟头|月|星期|礼拜|学期|世纪")
 
 _GROUP = f"(?:[0-9]+|{DIGITS})"
 _GROUPS = re.compile(
-    f"(?:[0-9]{{3,4}}\\)[- ]?[0-9]{{7,8}}|{_GROUP}(?:[- ]{_GROUP})+|{_GROUP}(?:[、,] ?{_GROUP})+|[0-9](?: [0-9]){{2,}})"
+    f"(?:[0-9]{{3,4}}\\)[- ]?[0-9]{{7,8}}|{_GROUP}(?:[- ]{_GROUP}){{1,7}}|{_GROUP}(?:[、,] ?{_GROUP}){{1,7}}|[0-9](?: [0-9]){{2,20}})"
     f"(?![0-9{CHARACTERS}])"
 )
 _GROUP_PATTERN = re.compile(_GROUP)
@@ -83,10 +96,11 @@ _LONGEST_QUANTITY = 6
 _PEOPLE = {"俩": "2", "仨": "3"}
 _SOME = re.compile("[几数][十百千万亿]+")
 _ODD = re.compile(f"(?P<count>{RUN})几(?P<scale>[十百千万亿]*)")
-_INFORMAL = re.compile("(?P<count>[0-9]+(?:\\.[0-9]+)?)(?P<scale>[wWkK])(?![A-Za-z0-9])")
-_POWERS = {"w": 10_000, "k": 1000}
+_INFORMAL = re.compile(f"(?P<count>[0-9]+(?:\\.[0-9]+)?|{DIGITS})(?P<scale>[wWkK])(?![A-Za-z0-9{CHARACTERS}])")
 _POWER = re.compile("(?P<base>[0-9]+)\\^(?P<power>[0-9]+)")
 _RUN = re.compile(RUN)
+# 十千米 and 35千米 are kilometres, 三千米 is 3000 metres.
+_TENS_OF_KILO = re.compile(f"[0-9]{{2,}}(?:\\.[0-9]+)?千|[{CHARACTERS}]*[十{TIES}][{DIGIT}]?千")
 _DATE_UNIT = re.compile("[月日号点时]")
 _YEAR_AND_MONTH = re.compile(f"年[0-9{CHARACTERS}]{{1,2}}月")
 
@@ -129,7 +143,7 @@ def _hundred(text: str, start: int) -> Found | None:
     found = _HUNDRED.match(text, start)
     if not found:
         return None
-    key = (cardinal(found["rate"]) if found["rate"] else "100") + "%"
+    key = f"{_decimal(found['rate']) if found['rate'] else 100}%"
     return _one([key], key, start, found.end())
 
 
@@ -145,6 +159,9 @@ def _signed_percent(text: str, start: int) -> Found | None:
 def _fraction(text: str, start: int) -> Found | None:
     found = _FRACTION.match(text, start) or _SLASH.match(text, start)
     if not found:
+        return None
+    if found["below"][0].isdecimal() and found["below"][-1] in "百千万":
+        # 8999百分之十五 is a number and a percentage.
         return None
     above, below = _decimal(found["above"]), number(found["below"])
     whole = number(found["whole"]) if found["whole"] else ""
@@ -245,7 +262,7 @@ def _bare_hour(text: str, start: int, end: int, run: str, hour: int) -> Found | 
     if POINTS.match(text, end):
         return _one([str(hour)], str(hour), start, end - 1)
     # 一点 is a bit, unless a time is spoken of.
-    if run == "一" and not context.is_clock(text, start) and not context.is_linked(text, start, end):
+    if run == "一" and not is_clock(text, start) and not is_linked(text, start, end):
         return None
     return _time(hour, "00", start, end)
 
@@ -255,6 +272,9 @@ def _point_and_run(text: str, start: int, found: re.Match[str], hour: int | None
     behind = _MINUTE.match(text, end)
     value = number(minute.lstrip("零〇") or "零") if not minute.isascii() else minute
     exact = value is not None and value.isdecimal() and int(value) < 60 and len(minute) <= 3
+    if text[end : end + 1] == "点":
+        # 两点三点都行: two hours.
+        return _time(hour, "00", start, found.start("minute")) if hour is not None and len(minute) <= 2 else None
     if hour is not None and exact and behind and value is not None:
         second = number(behind["second"]) if behind["second"] else None
         rest = f"{int(value):02d}" + (f":{int(second):02d}" if second and second.isdecimal() else "")
@@ -262,7 +282,7 @@ def _point_and_run(text: str, start: int, found: re.Match[str], hour: int | None
         return _time(hour, rest, start, behind.end(), *score)
     if hour is not None and exact and value is not None and not (is_digits(minute) and len(minute) == 1):
         return _time_or_decimal(text, start, found, hour, value)
-    if hour is not None and context.is_clock(text, start) and _counts_something(text, end):
+    if hour is not None and is_clock(text, start) and _counts_something(text, end):
         return _time(hour, "00", start, found.start("minute"))
     return _spoken_decimal(text, start, found)
 
@@ -274,11 +294,9 @@ def _counts_something(text: str, start: int) -> bool:
 def _time_or_decimal(text: str, start: int, found: re.Match[str], hour: int, value: str) -> Found | None:
     """三点十二 is a time, behind the name of a program 3.12; 八点零五 is either, and so is 3点05."""
     minute, end = found["minute"], found.end()
-    if text[end : end + 1] == "点":
-        return _time(hour, "00", start, found.start("minute")) if len(minute) <= 2 else None
     timely = not is_digits(minute) if not minute.isascii() else len(minute) == 2
     if timely and not (minute.isascii() and minute[0] == "0"):
-        if context.is_version(text, start, end):
+        if is_version(text, start, end):
             return _one([f"{hour}.{value}", f"{hour}:{value}"], f"{hour}.{value}", start, end)
         return _time(hour, value, start, end)
     decimal = _spoken_decimal(text, start, found)
@@ -291,14 +309,15 @@ def _time_or_decimal(text: str, start: int, found: re.Match[str], hour: int, val
     ):
         return decimal
     key = f"{hour}.{int(value):02d}"
-    if context.is_version(text, start, end):
+    if is_version(text, start, end):
         return _one([key], key, start, end)
     return _one([key, f"{hour}:{int(value):02d}"], f"{hour}:{int(value):02d}", start, end)
 
 
 def _spoken_decimal(text: str, start: int, found: re.Match[str]) -> Found | None:
     whole, decimals, end = number(found["hour"]), found["minute"], found.end()
-    string = re.match(f"{DIGITS}|[0-9]+", decimals)
+    # 三点五两: the 两 is a weight.
+    string = re.match(f"[{DIGIT}]+?(?=两$)|{DIGITS}|[0-9]+", decimals)
     if whole is None or "." in whole or not string:
         return None
     key = whole + "." + (string[0] if string[0].isascii() else digits(string[0]))
@@ -319,7 +338,7 @@ def _quantity(text: str, key: str, start: int, end: int) -> Found:
     if _quantity_end(text, end):
         return _one([without_zeros(key)], without_zeros(key), start, end)
     whole, decimals = key.split(".")
-    if context.is_version(text, start, end):
+    if is_version(text, start, end):
         return _one([key], key, start, end)
     if len(decimals) == 2 and decimals[0] == "0" and len(whole) <= 2 and int(whole) <= 24 and decimals != "00":
         return _one([key], f"{whole}:{decimals}", start, end)
@@ -327,7 +346,7 @@ def _quantity(text: str, key: str, start: int, end: int) -> Found:
 
 
 def _quantity_end(text: str, end: int) -> bool:
-    return context.unit_end(text, end) > end
+    return unit_end(text, end) > end
 
 
 def _of_hour(text: str, start: int) -> Found | None:
@@ -455,11 +474,11 @@ def _informal(text: str, start: int) -> Found | None:
     found = _INFORMAL.match(text, start)
     if not found:
         return _power(text, start)
-    value = cardinal(found["count"] + {"w": "万", "k": "千"}[found["scale"].lower()])
-    if value is None:
+    count = number(found["count"])
+    value = cardinal(f"{count}{'万' if found['scale'] in 'wW' else '千'}")
+    if count is None or value is None:
         return None
-    other = found["count"] if found["scale"] in "wW" else found["count"] + "k"
-    return _one([value, other], value, start, found.end())
+    return _one([value, count if found["scale"] in "wW" else count + "k"], value, start, found.end())
 
 
 def _power(text: str, start: int) -> Found | None:
@@ -473,9 +492,12 @@ def _plain(text: str, start: int) -> Found:
     if not found:
         return [], start + 1
     run, end = found[0], found.end()
-    if run[-1] == "千" and (_KILO.match(text, end) or (text[end : end + 1] == "米" and cardinal(run) is None)):
+    if len(run) > 1 and run[-1] in "百千万" and text.startswith("分之", end):
+        run, end = run[:-1], end - 1
+    if run[-1] == "千" and (_KILO.match(text, end) or (text[end : end + 1] == "米" and _TENS_OF_KILO.fullmatch(run))):
         return _kilo(text, start, run), end
-    if len(run) > 1 and run[-1] == "两" and not about(run) and not (is_digits(run) and len(run) > 2):
+    weighs = len(run) > 1 and run[-1] == "两" and run[-2] != "零"
+    if weighs and not about(run) and not (is_digits(run) and len(run) > 2):
         # A weight: 一百两. Before what is counted it is a number of its own: 一千两位.
         run = run[:-1]
         own = _single(text, end - 1, end) if _quantity_end(text, end) else []
@@ -559,7 +581,7 @@ def _single(text: str, start: int, end: int) -> list[Numeral]:
     key = number(character)
     if key is None or text.startswith("零下", start):
         return []
-    if context.is_day_of_week(text, start, end):
+    if is_day_of_week(text, start, end):
         return [Numeral(((key,),), key, start, end, counted=False)]
     before, after = text[max(0, start - 1) : start], text[end : end + 1]
     # A word that some write with a figure is right where the same word is written with it.
@@ -568,7 +590,7 @@ def _single(text: str, start: int, end: int) -> list[Numeral]:
         return [Numeral(((key,), *words), key, start, end)]
     if _is_count(text, start, end):
         return [Numeral(((key,), *words), key, start, end)]
-    if context.is_label(text, start, end):
+    if is_label(text, start, end):
         return [Numeral(((key,), *words), key, start, end, counted=False)]
     return [Numeral(words, character, start, end, counted=False)] if words else []
 
@@ -576,17 +598,19 @@ def _single(text: str, start: int, end: int) -> list[Numeral]:
 def _is_count(text: str, start: int, end: int) -> bool:
     before, after = text[max(0, start - 1) : start], text[end : end + 1]
     if before == "第":
-        return CLASSIFIER.match(text, end) is not None and after not in "天"
+        return ORDINAL.match(text, end) is not None
     if text[start] == "一" and after in ("点", "块") and not POINTS.match(text, end + 1):
         return text.startswith("块钱", end)
-    if context.minus_start(text, start) is not None or after == "两":
+    if minus_start(text, start) is not None or after == "两":
         return True
-    if CLASSIFIER.match(text, end) or STRICT.match(text, end) or context.is_linked(text, start, end):
-        return not context.is_label(text, start, end) or context.is_linked(text, start, end)
-    if before.isascii() and before.isalpha():
+    if CLASSIFIER.match(text, end) or STRICT.match(text, end) or is_linked(text, start, end):
+        return not is_label(text, start, end) or is_linked(text, start, end)
+    if (before.isascii() and before.isalpha()) or (after.isascii() and after.isupper() and text[start] not in "一两零"):
         return True
-    alone = not context.is_han(after) and not after.isdecimal()
-    return alone and (text[start] not in "一两" or not context.is_han(before))
+    if after and after in "多余来" and CLASSIFIER.match(text, end + 1):
+        return True
+    alone = not is_han(after) and not after.isdecimal()
+    return alone and (text[start] not in "一两" or not is_han(before))
 
 
 _RULES: tuple[Rule, ...] = (

@@ -40,9 +40,11 @@ _CLOCK = re.compile(
     "(?:凌晨|清晨|早上|早晨|上午|中午|下午|傍晚|晚上|今晚|明晚|昨晚|明早|今早|夜里|半夜|深夜|夜间|今天|明天|后天|昨天|前天"
     "|[日号]|(?:周|星期|礼拜).|[点半分刻][到至])$"
 )
-_VERSION_BEFORE = re.compile(r"(?:版本?|[Vv]er(?:sion)?|[A-Za-z][A-Za-z+#]*)[号为是到\. ]{0,2}$")
+_VERSION_BEFORE = re.compile(r"(?:版本?|升级|更新|[Vv]er(?:sion)?|[A-Za-z][A-Za-z+#]*)[号为是到至\. ]{0,2}$")
 _VERSION_BEHIND = re.compile("的?版")
-_NEGATIVE = re.compile(f"(?<![正胜抱自担肩欠辜{CHARACTERS}])负的?$|零下$")
+_NEGATIVE = re.compile(
+    f"(?<![正胜抱自担肩欠辜{CHARACTERS}])负的?$|零下$|(?<![A-Za-z])(?:minus|negative) $", re.IGNORECASE
+)
 
 
 def is_han(character: str) -> bool:
@@ -91,5 +93,5 @@ def is_version(text: str, start: int, end: int) -> bool:
 
 def minus_start(text: str, start: int) -> int | None:
     """Where 负, 负的 or 零下 begins that stands directly before an offset."""
-    found = _NEGATIVE.search(text[max(0, start - 4) : start])
-    return max(0, start - 4) + found.start() if found else None
+    found = _NEGATIVE.search(text[max(0, start - 10) : start])
+    return max(0, start - 10) + found.start() if found else None

@@ -42,26 +42,28 @@ def missed(said: Sequence[Numeral], heard: Sequence[Numeral]) -> list[Missed]:
     beside, left, free = _aligned(said, heard)
     left, free = _by_reading(said, heard, left, free)
     atoms = _Atoms(heard[index] for index in free)
+    unused = set(free)
     found = []
     for index in left:
         errors = atoms.errors(said[index])
         if errors:
-            found.append(Missed(said[index], beside.get(index), errors))
+            other = beside.get(index)
+            found.append(Missed(said[index], heard[other] if other is not None and other in unused else None, errors))
     return found
 
 
-def _aligned(said: Sequence[Numeral], heard: Sequence[Numeral]) -> tuple[dict[int, Numeral], list[int], list[int]]:
+def _aligned(said: Sequence[Numeral], heard: Sequence[Numeral]) -> tuple[dict[int, int], list[int], list[int]]:
     """What stands beside what without being equal, and the indices that have no equal in order on either side."""
     kinds: dict[tuple[Reading, ...], int] = {}
     numbers = [[kinds.setdefault(numeral.readings, len(kinds)) for numeral in side] for side in (said, heard)]
-    beside: dict[int, Numeral] = {}
+    beside: dict[int, int] = {}
     left: list[int] = []
     free: list[int] = []
     for step in Levenshtein.opcodes(*numbers):
         if step.tag == "equal":
             continue
         pairs = list(zip(range(step.src_start, step.src_end), range(step.dest_start, step.dest_end), strict=False))
-        beside |= {index: heard[other] for index, other in pairs}
+        beside |= dict(pairs)
         # One for one, so that an index is in a fitting pair on both sides or on none.
         fitting = [pair for pair in pairs if not set(said[pair[0]].readings).isdisjoint(heard[pair[1]].readings)]
         matched, taken = {index for index, _ in fitting}, {other for _, other in fitting}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from huidu.core.text.numerals import context
+from huidu.core.text.numerals.context import minus_start, unit_end
 from huidu.core.text.numerals.numeral import Numeral, Reading
 
 _DASH = re.compile(r" ?(?:-{1,2}|[~—–―]{1,2}|至) ?")
@@ -31,20 +31,24 @@ def linked(text: str, found: Iterable[Numeral]) -> list[Numeral]:
                 done[-1] = score
                 continue
             done[-1], numeral = _shared(text, previous, numeral, gap)
-            done.append(
-                replace(numeral, start=gap, form="到" + numeral.form)
-                if _DASH.fullmatch(text, gap, numeral.start)
-                else numeral
-            )
+            done.append(_to(text, gap, numeral))
         else:
             done.append(_signed(text, numeral, previous.end if previous else 0))
     return done
 
 
+def _to(text: str, gap: int, numeral: Numeral) -> Numeral:
+    """The second number of a range, whose 到 is a part of its form where a sign or 至 stands for it."""
+    if not _DASH.fullmatch(text, gap, numeral.start):
+        return numeral
+    start = gap if "至" in text[gap : numeral.start] else numeral.start
+    return replace(numeral, start=start, form="到" + numeral.form)
+
+
 def _score(text: str, low: Numeral, high: Numeral) -> Numeral | None:
     """3-2 is a score as well as a range, and surely one where the second number is the smaller one."""
     surface = _SCORE.fullmatch(text, low.start, high.end)
-    if not surface or context.unit_end(text, high.end) > high.end:
+    if not surface or unit_end(text, high.end) > high.end:
         return None
     pair, key = (surface[1], surface[2]), f"{surface[1]}:{surface[2]}"
     if len(pair[0]) == 2 and len(pair[1]) == 1 and pair[0][1] < pair[1]:
@@ -58,14 +62,14 @@ def _score(text: str, low: Numeral, high: Numeral) -> Numeral | None:
 
 def _gap(text: str, previous: Numeral, numeral: Numeral) -> int:
     """Where what stands between two numbers begins, the unit of the first left out."""
-    return min(context.unit_end(text, previous.end), numeral.start)
+    return min(unit_end(text, previous.end), numeral.start)
 
 
 def _signed(text: str, numeral: Numeral, least: int) -> Numeral:
     both = _PLUS_MINUS.search(text, least, numeral.start)
     if both:
         return _with_sign(numeral, "±", both.start())
-    start = context.minus_start(text, numeral.start)
+    start = minus_start(text, numeral.start)
     if start is None or start < least:
         dash = _MINUS.search(text, max(0, least - 1), numeral.start)
         start = dash.start() if dash else None
@@ -97,7 +101,7 @@ def _shared(text: str, low: Numeral, high: Numeral, gap: int) -> tuple[Numeral, 
             whole = one[: -len(figures)] + other
             low = replace(low, readings=((one,), (one + scale,))) if scale else low
             return low, replace(high, readings=(*high.readings, (whole,)))
-    if one[-1] in "%‰" and other[-1] not in "%‰" and context.unit_end(text, high.end) == high.end:
+    if one[-1] in "%‰" and other[-1] not in "%‰" and unit_end(text, high.end) == high.end:
         percent: Reading = (other + one[-1],)
         return low, replace(high, readings=(percent, (other,)), form=high.form + one[-1])
     return low, high

@@ -1,21 +1,28 @@
 """The numbers of a text, spoken or written, Chinese or English."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from huidu.core.text.itn.guard import left_spans, masked_idioms
 from huidu.core.text.numerals.constructions import read
+from huidu.core.text.numerals.english import english_numerals
 from huidu.core.text.numerals.numeral import Numeral
 from huidu.core.text.numerals.ranges import linked
 from huidu.core.text.numerals.values import CHARACTERS
-from huidu.core.text.plain import plain
+from huidu.core.text.plain import plain, simplified
 
-_POSSIBLE = re.compile(f"[0-9{CHARACTERS}壹贰叁肆伍陆柒捌玖貳參陸佰仟俩仨]|[A-Za-z]{{3}}")
+# Stands for the characters of English numbers, which were read before.
+HIDDEN = "\ue001"
+_POSSIBLE = re.compile(f"[0-9{CHARACTERS}壹贰叁肆伍陆柒捌玖貳參陸拾佰仟俩仨洞拐勾]|[A-Za-z]{{3}}")
 _START = re.compile(
-    rf"[0-9{CHARACTERS}俩仨]|[几数](?=[十百千万亿])|[$¥€£₽] ?(?=[0-9{CHARACTERS}.])|(?<![0-9.])\.(?=[0-9])"
+    rf"(?<!\^)[0-9{CHARACTERS}俩仨]|[几数](?=[十百千万亿])|[$¥€£₽] ?(?=[0-9{CHARACTERS}.])|(?<![0-9.])\.(?=[0-9])"
 )
 
+# The words of left_spans that are written with figures, too.
+_NAMES_IN_FIGURES = re.compile(
+    "双1[12](?![0-9.])|7天无理由|(?:51|61|38|71|81|54)(?=[^0-9]{0,2}节|假期|黄金周|小?长假|广场)|11(?=黄金周|小?长假)"
+)
 _CAPITALS = "壹贰叁肆伍陆柒捌玖拾佰仟"
 _CAPITAL_RUN = re.compile(f"[{CHARACTERS}{_CAPITALS}洞拐勾]{{2,}}|[{_CAPITALS}](?=[元圆角分])")
 _PLAIN_CAPITALS = str.maketrans(_CAPITALS + "洞拐勾", "一二三四五六七八九十百千零七九")
@@ -27,11 +34,24 @@ def numerals(text: str) -> list[Numeral]:
     text = plain(text)
     if not _POSSIBLE.search(text):
         return []
-    return linked(text, list(_read_all(masked_idioms(_folded(text)))))
+    english = list(english_numerals(text))
+    # Traditional characters are read as simplified ones, whatever script is compared.
+    shown = masked_idioms(_folded(simplified(_without(text, english))))
+    found = sorted([*english, *_read_all(shown)], key=lambda numeral: numeral.start)
+    return list(linked(shown, found))
+
+
+def _without(text: str, numerals: Iterable[Numeral]) -> str:
+    """The text, as long as before, with the numerals made unreadable."""
+    parts, position = [], 0
+    for numeral in numerals:
+        parts += [text[position : numeral.start], HIDDEN * (numeral.end - numeral.start)]
+        position = numeral.end
+    return "".join([*parts, text[position:]])
 
 
 def _read_all(text: str) -> Iterator[Numeral]:
-    names = left_spans(text)
+    names = [*left_spans(text), *(match.span() for match in _NAMES_IN_FIGURES.finditer(text))]
     position = 0
     while start := _START.search(text, position):
         found, end = read(text, start.start())
@@ -49,10 +69,7 @@ def _folded(text: str) -> str:
         capitals = sum(character in _CAPITALS for character in run)
         radio = len(_RADIO.findall(run))
         sure = (
-            capitals > 1
-            or radio > 1
-            or len(run) == 1
-            or (len(run) > 3 and run[0] not in _CAPITALS and capitals + radio)
+            capitals > 1 or radio > 1 or len(run) == 1 or (len(run) > 3 and run[0] in CHARACTERS and capitals + radio)
         )
         return run.translate(_PLAIN_CAPITALS) if sure else run
 

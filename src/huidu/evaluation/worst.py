@@ -95,7 +95,7 @@ def missed_pairs(found: Iterable[tuple[str, Sequence[Missing]]]) -> list[dict[st
 def _alignment(reference: str, hypothesis: str, normaliser: Normaliser, weights: Weights) -> list[list[str]]:
     said, heard = normaliser.normalised(reference), normaliser.normalised(hypothesis)
     ops = align([said], [heard], Unit.MIXED, weights).ops(0)
-    return [[mark(op), *tokens] for op, *tokens in Aligned(said, heard, ops).pairs()]
+    return [[mark(op), above, below] for op, above, below in Aligned(said, heard, ops).pairs()]
 
 
 def _number(text: str, numeral: Numeral) -> dict[str, Any]:

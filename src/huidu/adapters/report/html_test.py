@@ -139,15 +139,11 @@ def test_all_that_the_document_found_is_on_the_page(page: Page) -> None:
 
 def missed_in(page: Page, language: str, version: str) -> list[str]:
     """What the numerals section says of a version's missed numbers."""
-    heads = {"en": f"Numbers that {version} missed", "zh": f"{version} 听错的数字"}
+    heads = re.compile("Numbers that (.+) missed|(.+) 听错的数字|Hotwords|热词")
     lines = page.seen(language).split("\n")
-    first = lines.index(heads[language])
-    ends = [
-        at
-        for at in range(first + 1, len(lines))
-        if re.search("^Hotwords$|^热词$|that .* missed$|听错的数字$", lines[at])
-    ]
-    return lines[first + 1 : ends[0]]
+    found = {index: match for index, line in enumerate(lines) if (match := heads.fullmatch(line))}
+    first = next(index for index, match in found.items() if version in match.groups())
+    return lines[first + 1 : next(index for index in found if index > first)]
 
 
 @pytest.mark.parametrize(("language", "nothing"), [("en", "no number"), ("zh", "没有数字")])

@@ -2,6 +2,8 @@
 (() => {
   const PER_PAGE = 50;
   const LONG = 400;
+  // Each character becomes four elements.
+  const MOST_ALIGNED = 2000;
   const root = document.documentElement;
   const data = JSON.parse(document.getElementById("data").textContent);
   const filters = document.getElementById("filters");
@@ -157,7 +159,8 @@
     if (heard.error !== null) return element("bdi", "failed", say("failed", { error: heard.error }));
     if (!heard.diff.length) return heard.text ? element("bdi", "", heard.text) : element("span", "quiet", say("empty"));
     const faulty = heard.diff.some(([code]) => code !== "h");
-    const parts = aligned.checked && faulty ? columns(heard.diff) : element("bdi", "", ...heard.diff.map(part));
+    const short = heard.diff.flat().join("").length <= MOST_ALIGNED;
+    const parts = aligned.checked && faulty && short ? columns(heard.diff) : element("bdi", "", ...heard.diff.map(part));
     if (!heard.text) parts.append(" ", element("span", "quiet", say("empty")));
     return parts;
   }

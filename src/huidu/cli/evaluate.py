@@ -14,6 +14,7 @@ import typer
 
 from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, JsonOption, app, show
 from huidu.cli.score import weights_of
+from huidu.cli.worst import ShowOption, check_show, columns, worst_text
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.plan import Rules
 from huidu.core.version import Version
@@ -49,6 +50,7 @@ def evaluate(
         bool, typer.Option("--drop-fillers", help="Texts are compared without 嗯, 啊, um.")
     ] = False,
     simplified: Annotated[bool, typer.Option("--simplified", help="Texts are compared in simplified Chinese.")] = False,
+    most: ShowOption = 0,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
@@ -64,6 +66,7 @@ def evaluate(
     # Whoever ends this ends the version that it has started, and leaves no folder behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     _check(versions, jobs, language)
+    check_show(most)
     settings = load(config) if config.exists() or config != DEFAULT_CONFIG else None
     place, name, chosen = _chosen(set_path, versions, settings)
     comparing = Comparing(
@@ -71,6 +74,7 @@ def evaluate(
         Normaliser(drop_fillers, simplified),
         weights_of(weights),
         _words(hotwords),
+        most,
     )
     page = None if no_report else _writable(report or _default_report(name, versions))
     found = read_set(place, name)
@@ -229,6 +233,8 @@ def _text(result: dict[str, Any]) -> str:
         lines += ["", f"{comparison['version']} against {comparison['baseline']}: {VERDICTS[comparison['verdict']]}"]
         lines += [f"  {_MEASURES[name]}: {_measured(metric)}" for name, metric in measured]
         lines += _worst(comparison)
+    for name, worst in result.get("worst", {}).items():
+        lines += ["", f"== {name} ==", *worst_text(worst, result["missed_numerals"][name], columns())]
     return "\n".join(lines)
 
 

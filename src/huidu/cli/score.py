@@ -7,12 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from huidu.cli.app import JsonOption, app, show
+from huidu.cli.worst import ShowOption, check_show, columns, worst_text
 from huidu.core.errors import InvalidError
 from huidu.core.testset import markup
 from huidu.core.text.align import Weights
 from huidu.core.text.normalise import Normaliser
 from huidu.core.text.score import Score, score, total
 from huidu.evaluation.textfiles import Format, Paired, paired, texts
+from huidu.evaluation.worst import missed_of, missed_pairs, worst
 
 _NAMED = 10
 
@@ -32,9 +34,11 @@ def score_files(
     simplified: Annotated[
         bool, typer.Option("--simplified", help="Normalised texts are in simplified Chinese.")
     ] = False,
+    most: ShowOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Score a text file against another: CER, WER, mixed error rate, numerals. Example: huidu score ref.trn hyp.trn"""
+    check_show(most)
     normaliser = Normaliser(drop_fillers, simplified)
     said = _texts(reference, form)
     if not said:
@@ -53,8 +57,13 @@ def score_files(
     if per_utterance:
         rows = zip(found.ids, scores, found.hypotheses, strict=True)
         result["per_utterance"] = [{"id": name, "missing": text is None, **one.to_json()} for name, one, text in rows]
-    _remark(found)
     lines = [_line(name, one) for name, one in zip(found.ids, scores, strict=True)] if per_utterance else []
+    if most:
+        pairs = missed_pairs(missed_of(found.ids, found.references, found.hypotheses, scores))
+        listed = worst(found.ids, found.references, found.hypotheses, scores, normaliser, weights_of(weights), most)
+        result |= {"worst": listed, "missed_numerals": pairs}
+        lines += ["", *worst_text(listed, pairs, columns())]
+    _remark(found)
     show(result, as_json, "\n".join([_table(whole, found), *lines]))
 
 

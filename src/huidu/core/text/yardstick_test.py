@@ -1,0 +1,70 @@
+"""The yardstick on pairs of texts: what may differ in how it is written, and what may not.
+
+In `tests/data/numerals.tsv` stand pairs `a`, `b`. `numerals` says whether their numbers are the `same` (in both
+directions), `diff`er (in one at least), or that `a` has `none` that counts; `normalised` says whether the normalised
+texts are the same. `-` is not judged.
+"""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from huidu.core.text.normalise import Normaliser
+from huidu.core.text.numerals import numeral_errors, numerals
+
+DATA = Path(__file__).parents[4] / "tests" / "data" / "numerals.tsv"
+
+Row = dict[str, str]
+
+
+def rows() -> list[Row]:
+    with DATA.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+ROWS = rows()
+# Rows that Huidu judges otherwise, on purpose, each with its reason in docs/scoring.md.
+DISPUTED: frozenset[tuple[str, str]] = frozenset()
+MOST_DISPUTED = 0.02
+JUDGED = [row for row in ROWS if (row["a"], row["b"]) not in DISPUTED]
+
+
+def numerals_differ(row: Row) -> bool:
+    there, back = numeral_errors(row["a"], row["b"]), numeral_errors(row["b"], row["a"])
+    return there.errors > 0 or back.errors > 0
+
+
+def wrong(row: Row) -> list[str]:
+    """The columns that do not hold."""
+    found = []
+    wanted = row["numerals"]
+    if wanted == "none" and numeral_errors(row["a"], row["b"]).reference:
+        found.append("numerals")
+    elif wanted in ("same", "diff") and numerals_differ(row) is not (wanted == "diff"):
+        found.append("numerals")
+    normaliser = Normaliser(simplified=row["kind"] == "trad")
+    differ = normaliser.normalised(row["a"]) != normaliser.normalised(row["b"])
+    if row["normalised"] != "-" and differ is not (row["normalised"] == "diff"):
+        found.append("normalised")
+    return found
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if (row["a"], row["b"]) not in DISPUTED], ids=lambda row: row["kind"]
+)
+def test_a_pair_is_judged_as_its_row_says(row: Row) -> None:
+    assert wrong(row) == [], (row, numerals(row["a"]), numerals(row["b"]))
+
+
+def test_hardly_any_row_is_disputed_and_each_of_these_is_judged_otherwise() -> None:
+    pairs = {(row["a"], row["b"]): row for row in ROWS}
+    assert pairs.keys() >= DISPUTED
+    assert len(DISPUTED) <= MOST_DISPUTED * len(ROWS)
+    assert all(wrong(pairs[pair]) for pair in DISPUTED)
+
+
+def test_every_row_says_what_is_asked() -> None:
+    assert len(ROWS) > 400
+    assert {row["numerals"] for row in ROWS} == {"same", "diff", "none", "-"}
+    assert {row["normalised"] for row in ROWS} == {"same", "diff", "-"}

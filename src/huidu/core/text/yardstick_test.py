@@ -1,7 +1,7 @@
 """The yardstick on pairs of texts: what may differ in how it is written, and what may not.
 
-In `tests/data/numerals.tsv` stand pairs `a`, `b`. `numerals` says whether their numbers are the `same` (in both
-directions), `diff`er (in one at least), or that `a` has `none` that counts; `normalised` says whether the normalised
+In `tests/data/numerals.tsv` stand pairs `a`, `b`. `numerals` says whether their numbers are the `same` or `diff`er,
+whichever of the two is the reference, or that `a` has `none` that counts; `normalised` says whether the normalised
 texts are the same. `-` is not judged.
 """
 
@@ -31,11 +31,13 @@ JUDGED = [row for row in ROWS if (row["a"], row["b"]) not in DISPUTED]
 
 
 def numerals_of(row: Row) -> str:
-    """What the row's numerals are: none where none is asked for and none counted, else the same or different."""
+    """How the numerals of the row come out, in the words of its column."""
     there, back = numeral_errors(row["a"], row["b"]), numeral_errors(row["b"], row["a"])
     if row["numerals"] == "none" and not there.reference:
         return "none"
-    return "diff" if there.errors or back.errors else "same"
+    if bool(there.errors) is not bool(back.errors):
+        return "diff in one direction"
+    return "diff" if there.errors else "same"
 
 
 def wrong(row: Row) -> list[str]:

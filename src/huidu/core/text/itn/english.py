@@ -4,34 +4,28 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from huidu.core.text.itn.english_words import (
+    DIGITS,
+    MEASURES,
+    ORDINALS,
+    SCALES,
+    TEEN_ORDINALS,
+    TEENS,
+    TENS,
+    TENS_ORDINALS,
+    written_ordinal,
+)
 from huidu.core.text.itn.offsets import Edit
 
-_UNITS = "zero one two three four five six seven eight nine"
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_ORDINAL_UNITS = "first second third fourth fifth sixth seventh eighth ninth"
-_ORDINAL_TEENS = "tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"
-
-DIGITS = {word: value for value, word in enumerate(_UNITS.split())}
-_SMALL = {word: value + 10 for value, word in enumerate(_TEENS.split())}
-_TIES = {word: 10 * value + 20 for value, word in enumerate(_TENS.split())}
-_ORDINALS = {word: value + 1 for value, word in enumerate(_ORDINAL_UNITS.split())}
-_LATE_ORDINALS = {word: value + 10 for value, word in enumerate(_ORDINAL_TEENS.split())} | {
-    "twentieth": 20,
-    "thirtieth": 30,
-}
-_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_LATE_ORDINALS = TEEN_ORDINALS | {word: TENS_ORDINALS[word] for word in ("twentieth", "thirtieth")}
 _JOINERS = ("oh", "and", "point", "hundred", "double")
 
 _WORD = re.compile("[A-Za-z]+")
-_ANY = "|".join(
-    sorted([*DIGITS, *_SMALL, *_TIES, *_ORDINALS, *_LATE_ORDINALS, *_SCALES, *_JOINERS], key=len, reverse=True)
-)
+_ANY = "|".join(sorted([*DIGITS, *TEENS, *TENS, *ORDINALS, *_LATE_ORDINALS, *SCALES, *_JOINERS], key=len, reverse=True))
 _RUN = re.compile(f"(?<![A-Za-z'’])(?:{_ANY})(?:[ -](?:{_ANY}))*(?![A-Za-z'’])", re.IGNORECASE | re.ASCII)
 _PERCENT = re.compile(" per ?cent(?![A-Za-z])", re.IGNORECASE | re.ASCII)
 _MEASURE = re.compile(
-    " (?:dollar|cent|euro|pound|yuan|kilometer|kilometre|meter|metre|centimeter|mile|feet|foot|inch|kilogram|kilo|gram|"
-    "ton|liter|litre|second|minute|hour|degree|percentage point|gigabyte|megabyte)(?:s|es)?(?![A-Za-z])"
+    f" (?:{'|'.join(MEASURES)}|percentage point)(?:s|es)?(?![A-Za-z])"
     "| (?:km|kg|cm|mm|am|pm|a\\.m\\.|p\\.m\\.|o'clock|o’clock)(?![A-Za-z])",
     re.IGNORECASE | re.ASCII,
 )
@@ -63,7 +57,7 @@ def _number(text: str, tokens: list[_Token], index: int) -> tuple[int, Edit | No
     else:
         token = tokens[index]
         if token.word in _LATE_ORDINALS:
-            return index + 1, Edit(token.start, token.end, _ordinal(_LATE_ORDINALS[token.word]))
+            return index + 1, Edit(token.start, token.end, written_ordinal(str(_LATE_ORDINALS[token.word])))
         return index + 1, None
     after, written = found
     start, end = tokens[index].start, tokens[after - 1].end
@@ -92,7 +86,7 @@ def _digit_string(tokens: list[_Token], index: int) -> tuple[int, str] | None:
             break
         marked = marked or word in ("oh", "zero", "double")
     following = tokens[position].word if position < len(tokens) else ""
-    if following == "hundred" or following in _SCALES or following == "point":
+    if following == "hundred" or following in SCALES or following == "point":
         return None
     text = "".join(written)
     return (position, text) if len(text) >= 3 or (len(text) == 2 and marked) else None
@@ -108,13 +102,13 @@ def _year(tokens: list[_Token], index: int) -> tuple[int, str] | None:
         return (index + 2, f"{century}00") if century < 20 and (len(words) < 3 or words[2] != "and") else None
     if words[1] == "oh" and len(words) == 3 and words[2] in DIGITS:
         return index + 3, f"{century}0{DIGITS[words[2]]}"
-    if words[1] in _SMALL:
-        return index + 2, f"{century}{_SMALL[words[1]]}"
-    if words[1] not in _TIES:
+    if words[1] in TEENS:
+        return index + 2, f"{century}{TEENS[words[1]]}"
+    if words[1] not in TENS:
         return None
     if len(words) == 3 and DIGITS.get(words[2]):
-        return index + 3, f"{century}{_TIES[words[1]] + DIGITS[words[2]]}"
-    return index + 2, f"{century}{_TIES[words[1]]}"
+        return index + 3, f"{century}{TENS[words[1]] + DIGITS[words[2]]}"
+    return index + 2, f"{century}{TENS[words[1]]}"
 
 
 def _cardinal(tokens: list[_Token], index: int) -> tuple[int, str] | None:
@@ -125,12 +119,12 @@ def _cardinal(tokens: list[_Token], index: int) -> tuple[int, str] | None:
         if group is None:
             break
         value, ordinal, after = group
-        scale = _SCALES.get(tokens[after].word, 0) if after < len(tokens) and not ordinal else 0
+        scale = SCALES.get(tokens[after].word, 0) if after < len(tokens) and not ordinal else 0
         if (scale or 1) >= limit:
             break
         total, limit, position = total + value * (scale or 1), scale or 1, after + (1 if scale else 0)
         if ordinal:
-            return position, _ordinal(total)
+            return position, written_ordinal(str(total))
         if not scale:
             break
         if position + 1 < len(tokens) and tokens[position].word == "and" and _below_thousand(tokens, position + 1):
@@ -148,11 +142,11 @@ def _with_decimals(tokens: list[_Token], position: int, total: int) -> tuple[int
             decimals += str(DIGITS.get(tokens[after].word, 0))
             after += 1
         if decimals:
-            scale = tokens[after].word if after < len(tokens) and tokens[after].word in _SCALES else ""
+            scale = tokens[after].word if after < len(tokens) and tokens[after].word in SCALES else ""
             return after + bool(scale), f"{total}.{decimals}" + (" " + scale if scale else "")
     for word in ("trillion", "billion", "million"):
-        if total and total % _SCALES[word] == 0:
-            return position, f"{total // _SCALES[word]} {word}"
+        if total and total % SCALES[word] == 0:
+            return position, f"{total // SCALES[word]} {word}"
     return position, str(total)
 
 
@@ -174,18 +168,12 @@ def _below_hundred(tokens: list[_Token], index: int) -> tuple[int, bool, int] | 
     following = tokens[index + 1].word if index + 1 < len(tokens) else ""
     if word in DIGITS:
         return DIGITS[word], False, index + 1
-    if word in _SMALL:
-        return _SMALL[word], False, index + 1
-    if word not in _TIES:
+    if word in TEENS:
+        return TEENS[word], False, index + 1
+    if word not in TENS:
         return None
-    if following in _ORDINALS:
-        return _TIES[word] + _ORDINALS[following], True, index + 2
+    if following in ORDINALS:
+        return TENS[word] + ORDINALS[following], True, index + 2
     if DIGITS.get(following):
-        return _TIES[word] + DIGITS[following], False, index + 2
-    return _TIES[word], False, index + 1
-
-
-def _ordinal(value: int) -> str:
-    if value % 100 in (11, 12, 13):
-        return f"{value}th"
-    return f"{value}" + {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
+        return TENS[word] + DIGITS[following], False, index + 2
+    return TENS[word], False, index + 1

@@ -170,5 +170,5 @@ def test_spoken_undoes_written(kind: Callable[[random.Random], Example]) -> None
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_both_forms_have_the_same_numerals(kind: Callable[[random.Random], Example]) -> None:
     for said, shown in generated(kind):
-        assert [numeral.key for numeral in numerals(said)] == [numeral.key for numeral in numerals(shown)]
+        assert [numeral.keys for numeral in numerals(said)] == [numeral.keys for numeral in numerals(shown)]
         assert numerals(said)

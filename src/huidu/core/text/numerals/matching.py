@@ -36,8 +36,8 @@ def numeral_errors(reference: str, hypothesis: str) -> ErrorCounts:
 def missed(said: Sequence[Numeral], heard: Sequence[Numeral]) -> list[Missed]:
     """The counted numerals of the one that have no fitting one in the other, in order.
 
-    First what stands in the same order is matched (the alignment with the fewest edits), then what shares a reading
-    wherever it stands, then what is one number here and several there.
+    First what stands in the same place is matched (by the alignment with the fewest edits), then what shares a
+    reading wherever it stands, then what is one number here and several there.
     """
     beside, left, free = _aligned(said, heard)
     left, free = _by_reading(said, heard, left, free)
@@ -60,11 +60,13 @@ def _aligned(said: Sequence[Numeral], heard: Sequence[Numeral]) -> tuple[dict[in
     for step in Levenshtein.opcodes(*numbers):
         if step.tag == "equal":
             continue
-        left += range(step.src_start, step.src_end)
-        free += range(step.dest_start, step.dest_end)
-        if step.tag == "replace":
-            pairs = zip(range(step.src_start, step.src_end), range(step.dest_start, step.dest_end), strict=False)
-            beside |= {index: heard[other] for index, other in pairs}
+        pairs = list(zip(range(step.src_start, step.src_end), range(step.dest_start, step.dest_end), strict=False))
+        beside |= {index: heard[other] for index, other in pairs}
+        # One for one, so that an index is in a fitting pair on both sides or on none.
+        fitting = [pair for pair in pairs if not set(said[pair[0]].readings).isdisjoint(heard[pair[1]].readings)]
+        matched, taken = {index for index, _ in fitting}, {other for _, other in fitting}
+        left += [index for index in range(step.src_start, step.src_end) if index not in matched]
+        free += [other for other in range(step.dest_start, step.dest_end) if other not in taken]
     return beside, left, free
 
 

@@ -19,8 +19,8 @@ _TIMES = rf"{_TIME}(?: ?(?:-{{1,2}}>|→|[-~–—,]) ?{_TIME})?"
 _SETTINGS = r"(?: (?:align|position|line|size|vertical|region):[A-Za-z0-9%.,-]+)*"
 _TAG = re.compile(
     r"<\|[^<>|]{0,40}\|>"
-    # a<b and c>d is a comparison.
-    rf"|(?:(?<![A-Za-z0-9])<{_LABEL}>|<{_LABEL}>(?![A-Za-z0-9])|<[/|]?[A-Za-z]+\d{{0,3}}[/|]?>)"
+    # Between letters on both sides only one word, for a<b and c>d and a<b且c>d are comparisons.
+    rf"|(?=<[\x21-\x3b\x3f-\x7e]+>|<[{_HAN}]+>|(?<![A-Za-z0-9]))<{_LABEL}>|<{_LABEL}>(?![A-Za-z0-9])"
     r"|<[A-Za-z]+ [^<>]{1,60}=[^<>]{1,60}>"
     rf"|\[{_LABEL}\]"
     rf"|<{_TIMES}>|\[ ?{_TIMES}(?: {_LABEL})? ?\]"

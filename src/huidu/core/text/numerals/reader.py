@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal, localcontext
 
 from huidu.core.text.itn import written
-from huidu.core.text.itn.english import DIGITS as ENGLISH
 from huidu.core.text.itn.guard import MASK, masked
 from huidu.core.text.itn.numbers import CHARACTERS, READABLE, cardinal, reading
 from huidu.core.text.itn.units import CLASSIFIER, POINTS
+from huidu.core.text.numerals.english import english_numerals
 from huidu.core.text.numerals.numeral import Numeral
 
 # Full-width digits and signs, the mathematician's minus, and the traditional forms of what numbers are made with.
@@ -44,7 +44,6 @@ _PATTERNS = {
     # A dash before a ratio or a time is no sign: half of what is written as one would be left.
     "number": f"(?:(?<![0-9A-Za-z])-(?!{_VALUE}[:比]{_N}))?{_VALUE}",
     "chinese": f"[{CHARACTERS}]+",
-    "english": "(?<![A-Za-z'’])(?:" + "|".join(word for word in ENGLISH if ENGLISH[word] > 1) + ")(?![A-Za-z'’])",
 }
 _PATTERN = re.compile(
     "|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS.items()), re.IGNORECASE | re.ASCII
@@ -71,15 +70,22 @@ def numerals(text: str) -> list[Numeral]:
     folded = text.translate(_WIDTH)
     if not _POSSIBLE.search(folded):
         return []
-    form = written(folded)
+    english = list(english_numerals(folded))
+    left = folded
+    for numeral in english:
+        hidden = _HIDDEN * (numeral.end - numeral.start)
+        left = left[: numeral.start] + hidden + left[numeral.end :]
+    form = written(left)
     shown = _GUARDED_DIGITS.sub(lambda match: MASK * len(match[0]), masked(form.text))
-    return [
+    others = [
         Numeral(((key,),), key, *form.spoken_range(start, end))
         for match in _PATTERN.finditer(shown)
         for key, _, start, end in _read(match)
     ]
+    return sorted([*english, *others], key=lambda numeral: numeral.start)
 
 
+_HIDDEN = "\ue001"
 _Found = tuple[str, str, int, int]
 
 
@@ -199,10 +205,6 @@ def _single_counts(text: str, start: int, end: int) -> bool:
     return alone and (text[start] not in "一两" or not _HAN.match(before))
 
 
-def _english(match: re.Match[str]) -> Iterator[_Found]:
-    yield str(ENGLISH[match[0].lower()]), "number", *match.span()
-
-
 def _version(match: re.Match[str]) -> Iterator[_Found]:
     yield match[0], "version", *match.span()
 
@@ -238,5 +240,4 @@ _READERS: dict[str, Callable[[re.Match[str]], Iterator[_Found]]] = {
     "words": _words,
     "number": _one_number,
     "chinese": _chinese,
-    "english": _english,
 }

@@ -45,6 +45,9 @@ def evaluate(
     fresh: Annotated[bool, typer.Option("--fresh", help="Recognise again what was recognised before.")] = False,
     weights: Annotated[str, typer.Option(help="Of the alignment: unit or sclite.")] = "unit",
     hotwords: Annotated[Path | None, typer.Option(help="Words that must come out right, one on each line.")] = None,
+    id_column: Annotated[str | None, typer.Option(help="The set's column (CSV, TSV) or key (JSONL) of ids.")] = None,
+    text_column: Annotated[str | None, typer.Option(help="Its column or key of reference texts.")] = None,
+    audio_column: Annotated[str | None, typer.Option(help="Its column or key of audio files.")] = None,
     drop_fillers: Annotated[
         bool, typer.Option("--drop-fillers", help="Texts are compared without 嗯, 啊, um.")
     ] = False,
@@ -56,6 +59,7 @@ def evaluate(
 
     Exit status 0: all proven not worse; 4: one proven worse; 3: otherwise.
     """
+    from huidu.core.formats.keys import Asked
     from huidu.core.testset import grouped
     from huidu.core.text.normalise import Normaliser
     from huidu.evaluation.result import Settings as Comparing
@@ -74,7 +78,7 @@ def evaluate(
         _words(hotwords),
     )
     page = None if no_report else _writable(report or _default_report(name, versions))
-    found = read_set(place, name)
+    found = read_set(place, name, Asked(id_column, text_column, audio_column))
     said = grouped(found.warnings)
     for warning in said[:_NAMED]:
         print(f"huidu: {warning}", file=sys.stderr)

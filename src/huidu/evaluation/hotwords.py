@@ -1,4 +1,4 @@
-"""Files of hotwords: a word on each line, with FunASR's weight behind it or without. Pure: takes what the file holds."""
+"""Files of hotwords: a word on each line, with or without FunASR's weight. Pure: takes what the file holds."""
 
 import re
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def _by_blank(name: str, lines: list[Line]) -> Hotwords:
     example, bare = whole[0], words[0]
     if len(words) == len(lines) and len(set(words)) == len(whole):
         said = f"{name}: the number that ends each line is taken for its weight ('{shown(example)}' is '{shown(bare)}')"
-        return Hotwords(tuple(words), (said,))
+        return Hotwords(tuple(dict.fromkeys(words)), (said,))
     ends = next(line for (_, line), each in zip(lines, read, strict=True) if each)
     said = (
         f"{name}: a number that ends a line is taken for a part of the word ('{shown(ends)}'): not every line has one, "

@@ -125,6 +125,4 @@ def test_an_empty_hypothesis_is_not_missing() -> None:
 def test_a_table_of_more_columns_is_read_by_its_header() -> None:
     table = b"id\taudio\ttext\tspeaker\nu1\ta.wav\thello world\tx\n"
     assert texts("f", table, Format.TSV) == {"u1": "hello world"}
-    assert problems(table + b"u2\tb.wav\n", Format.TSV) == [
-        "f:3: read 2 fields; accepted: 4 (id audio text speaker)"
-    ]
+    assert problems(table + b"u2\tb.wav\n", Format.TSV) == ["f:3: read 2 fields; accepted: 4 (id audio text speaker)"]

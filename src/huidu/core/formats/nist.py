@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from huidu.core.testset import shown
 
 COMMENT = ";;"
-_NOT_SCORED = "IGNORE_TIME_SEGMENT_IN_SCORING"
+NOT_SCORED = "IGNORE_TIME_SEGMENT_IN_SCORING"
 _TRN = re.compile(r"(?P<text>.*)\((?P<id>[^()\s]+)\)\s*", re.DOTALL)
 _STM = re.compile(r"\s*(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+<[^<>\s]*>)?(?:\s+(.*))?")
 _ALTERNATIVE = re.compile(r"<ALT(?:_BEGIN|_END)?>", re.IGNORECASE)
@@ -29,7 +29,7 @@ class Segment:
     @property
     def scored(self) -> bool:
         """False where the file says that the segment is not to be scored."""
-        return self.text.upper() != _NOT_SCORED
+        return self.text.upper() != NOT_SCORED
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ CATEGORY = ("category",)
 OFFSET, DURATION = ("offset",), ("duration",)
 
 _MOST_NAMED = 12
+_LONGEST_NAME = 60
 _NAME_LIKE = re.compile(r"[^\W\d][\w .()/-]{0,39}")
 
 
@@ -60,30 +61,23 @@ def columns_of(names: Sequence[str], asked: Asked, heard: bool = False) -> Colum
 
     The text is what was said; with `heard` it is what a recogniser heard, where the file tells that apart.
     """
+    by_folded: dict[str, list[str]] = {}
+    for name in names:
+        by_folded.setdefault(_folded(name), []).append(name)
+
+    def named(known: Sequence[str]) -> tuple[str, ...]:
+        return tuple(name for each in known for name in by_folded.get(each, ()))
+
     # Never one name for the other: a row without pred_text among rows that have it was not heard at all.
-    texts = (heard and _named(names, HEARD)) or _named(names, SAID)
-    found = Columns(
-        _named(names, ID),
-        _named(names, AUDIO),
-        texts,
-        _named(names, SPEAKER),
-        _named(names, CATEGORY),
-        _named(names, OFFSET),
-        _named(names, DURATION),
-    )
+    text = (heard and named(HEARD)) or named(SAID)
+    others = (named(known) for known in (SPEAKER, CATEGORY, OFFSET, DURATION))
+    found = Columns(named(ID), named(AUDIO), text, *others)
     chosen = {"id": asked.id, "text": asked.text, "audio": asked.audio}
     return replace(found, **{role: (name,) for role, name in chosen.items() if name is not None and name in names})
 
 
-def _named(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    by_known: dict[str, list[str]] = {}
-    for name in names:
-        by_known.setdefault(_folded(name), []).append(name)
-    return tuple(name for each in known for name in by_known.get(each, ()))
-
-
 def _folded(name: str) -> str:
-    return re.sub(r"[\s-]+", "_", name.strip()).casefold()
+    return re.sub(r"[\s-]+", "_", name.strip()).casefold() if len(name) <= _LONGEST_NAME else name
 
 
 def is_known(name: str) -> bool:

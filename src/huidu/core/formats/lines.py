@@ -26,10 +26,13 @@ _MAGIC = (
     b"\x7fELF",
     b"SQLite format 3",
 )
+_BINARY = "is a binary file; accepted: UTF-8 text"
 _CONTROLS = bytes(each for each in range(32) if each not in b"\t\n\r")
 _MOST_CONTROLS = 0.05
 _LEAST_PLAUSIBLE = 0.8
-_LEAST_COMMON = 0.6
+_CHINESE = ("GB18030", "BIG5")
+_LEAST_COMMON = 0.8
+_BIG5_RARE = 0xC9
 # Half of the bytes of ASCII in UTF-16 is NUL; Chinese has it at the line ends, and is seldom valid UTF-8.
 _MANY_NULS = 0.1
 # Latin, general punctuation, CJK punctuation and kana, Chinese, Hangul, full-width forms.
@@ -91,12 +94,14 @@ def _decoded(name: str, content: bytes, problems: list[Problem]) -> list[Line]:
 
 def _file_fault(name: str, content: bytes) -> str | None:
     """Why this is no UTF-8 text as a whole, and what makes it one."""
+    if content.startswith(_MAGIC):
+        return _BINARY
     if (encoding := _other_encoding(content)) is not None:
         called = "GBK (GB18030)" if encoding == "GB18030" else encoding
         given = shlex.quote(name if name.isprintable() else "FILE")
         return f"is {called} text; accepted: UTF-8 (iconv -f {encoding} -t UTF-8 {given} > NEW)"
-    if content.startswith(_MAGIC) or _is_binary(content):
-        return "is a binary file; accepted: UTF-8 text"
+    if _is_binary(content):
+        return _BINARY
     if b"\r" in content and b"\n" not in content:
         return "its lines end in CR alone; accepted: lines that end in LF or CRLF (tr '\\r' '\\n')"
     return None
@@ -124,9 +129,7 @@ def _other_encoding(content: bytes) -> str | None:
             return encoding
     if b"\0" in content:
         return _utf_16(content)
-    if not _is_utf_8(content) and _is_gb18030(content):
-        return "GB18030"
-    return None
+    return None if _is_utf_8(content) else _chinese(content)
 
 
 def _utf_16(content: bytes) -> str | None:
@@ -152,19 +155,27 @@ def _plausible(text: str) -> bool:
     return known >= _LEAST_PLAUSIBLE * len(text)
 
 
-def _is_gb18030(content: bytes) -> bool:
-    """Bytes of other encodings can often be read as GB18030 too, but seldom as the common characters of GB 2312."""
+def _chinese(content: bytes) -> str | None:
+    """The Chinese encoding in which these bytes are common characters: most bytes can be read in both."""
+    shares = {encoding: _common_share(content, encoding) for encoding in _CHINESE}
+    best = max(shares, key=lambda encoding: shares[encoding])
+    return best if shares[best] >= _LEAST_COMMON else None
+
+
+def _common_share(content: bytes, encoding: str) -> float:
     try:
-        text = content.decode("gb18030")
+        text = content.decode(encoding)
     except UnicodeDecodeError:
-        return False
+        return 0.0
     wide = [char for char in text[:_SAMPLE] if char >= "\x80"]
-    return bool(wide) and sum(map(_is_gb2312, wide)) >= _LEAST_COMMON * len(wide)
+    return sum(map(_is_common, wide)) / len(wide) if wide else 0.0
 
 
-def _is_gb2312(char: str) -> bool:
-    try:
-        char.encode("gb2312")
-    except UnicodeEncodeError:
-        return False
-    return True
+def _is_common(char: str) -> bool:
+    """In GB 2312, or in the first plane of Big5, which holds the frequent characters."""
+    for encoding, below in (("gb2312", 0xFF), ("big5", _BIG5_RARE)):
+        try:
+            return char.encode(encoding)[0] < below
+        except UnicodeEncodeError:
+            continue
+    return False

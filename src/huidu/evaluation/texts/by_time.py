@@ -4,7 +4,9 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 
+from huidu.core.errors import InvalidError
 from huidu.core.formats.nist import Segment, Word, ctm_line, is_remark, stm_line
+from huidu.core.testset import shown
 from huidu.evaluation.texts.reading import Reading
 
 Place = tuple[str, str]  # a file and its channel
@@ -59,6 +61,11 @@ def read_by_segments(reference: Reading, hypothesis: Reading) -> None:
         if (segment.file, segment.channel) in heard_places:
             hypothesis.add(line, key, _text(held.get(line, [])))
     _remark_left_out(reference, len(segments) - len(scored))
+    if outside and outside == len(words) and not reference.problems:
+        raise InvalidError(
+            f"no word of {hypothesis.name} lies in a segment of {reference.name} (the first are in {_at(words[0][1])} "
+            f"and {_at(segments[0][1]) if segments else 'none'}); accepted: times of the same files"
+        )
     if outside:
         said = "word lies" if outside == 1 else "words lie"
         hypothesis.remarks.append(f"{hypothesis.name}: {outside} {said} in no segment of {reference.name}, not counted")
@@ -161,6 +168,10 @@ def _channels(found: Iterable[Segment | Word]) -> dict[str, list[str]]:
     for file, channel in dict.fromkeys((each.file, each.channel) for each in found):
         channels.setdefault(file, []).append(channel)
     return channels
+
+
+def _at(found: Segment | Word) -> str:
+    return f"{shown(found.file)} {shown(found.channel)} at {found.begin:g} s"
 
 
 def _remark_left_out(reading: Reading, count: int) -> None:

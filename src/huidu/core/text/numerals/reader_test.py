@@ -105,7 +105,7 @@ def test_a_date_is_three_numerals(said: str) -> None:
         ("三比二，七八十个", [("3:2", 0, 3), ("70~80", 4, 7)]),
         ("the thirtieth day", [("30", 4, 13)]),
         ("版本一点二点三", [("1.2.3", 2, 7)]),
-        ("降价20%-35%", [("20%", 2, 5), ("35%", 5, 9)]),
+        ("降价20%-35%", [("20%", 2, 5), ("35%", 6, 9)]),
     ],
 )
 def test_keys_and_offsets(said: str, expected: list[tuple[str, int, int]]) -> None:

@@ -59,6 +59,11 @@ class Normaliser:
         """
         return replace(self, simplified=True) if not self.simplified and is_simplified(reference) else self
 
+    def pair(self, reference: str, hypothesis: str) -> tuple[str, str]:
+        """A reference and what was heard, both normalised to be compared."""
+        chosen = self.beside(reference)
+        return chosen.normalised(reference), chosen.normalised(hypothesis)
+
     def normalised(self, text: str) -> str:
         """The text in its one form. Without numbers it is its own: these are told by the punctuation around them."""
         text = plain(text)

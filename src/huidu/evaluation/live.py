@@ -29,10 +29,11 @@ from huidu.core.evidence import EDGES_MS, edge_index
 from huidu.core.plan import Guard, Measure, Rules
 from huidu.core.stats.quantiles import Slowness, quantile_cell
 from huidu.core.stats.ratios import MeanDifference, Ratio, difference, ratio
-from huidu.core.text.errors import ErrorCounts, character_errors
+from huidu.core.text.errors import ErrorCounts
 from huidu.core.text.health import Signal, Sound, expects, flips, scripts, signals, units
 from huidu.core.text.normalise import Normaliser
 from huidu.core.text.numerals import numeral_errors
+from huidu.core.text.score import normalised_errors
 from huidu.core.version import version_in_filename
 from huidu.evaluation.result import overall
 
@@ -150,8 +151,8 @@ def _measured(row: Row, normaliser: Normaliser) -> Iterator[_Measured]:
             yield "rtf", row.decode_ms / 1000, row.audio_seconds
     yield from _flips(row)
     if row.corrected_text is not None:
-        said, heard = (normaliser.normalised(text) for text in (row.corrected_text, row.text))
-        yield "cer", (characters := character_errors(said, heard)).errors, characters.reference
+        characters = normalised_errors(row.corrected_text, row.text, normaliser)
+        yield "cer", characters.errors, characters.reference
         yield "numerals", (numbers := numeral_errors(row.corrected_text, row.text)).errors, numbers.reference
 
 

@@ -51,7 +51,9 @@ class Listened:
 
 def document(found: TestSet, listened: Sequence[Listened], settings: Settings, created: float) -> dict[str, Any]:
     """Scores every version and compares each with the first, the baseline. `created` is epoch seconds."""
-    plain = [settings.normaliser.normalised(utterance.text) for utterance in found.utterances]
+    plain = [
+        settings.normaliser.beside(utterance.text).normalised(utterance.text) for utterance in found.utterances
+    ]
     scored = [_Scored(found, plain, version, settings) for version in listened]
     comparisons = [_comparison(found, scored[0], version, settings) for version in scored[1:]]
     verdicts = {comparison["version"]: comparison["verdict"] for comparison in comparisons}
@@ -80,7 +82,8 @@ class _Scored:
         references = [utterance.text for utterance in found.utterances]
         self.heard = [version.heard[utterance.audio_sha256] for utterance in found.utterances]
         self.texts = [heard.text or "" for heard in self.heard]
-        hypotheses = [settings.normaliser.normalised(text) for text in self.texts]
+        normalisers = map(settings.normaliser.beside, references)
+        hypotheses = [one.normalised(text) for one, text in zip(normalisers, self.texts, strict=True)]
         self.scores = score_plain(references, self.texts, plain, hypotheses, settings.weights)
         alignments = align(plain, hypotheses, Unit.MIXED, settings.weights)
         self.ops = [alignments.ops(index) for index in range(len(references))]

@@ -93,7 +93,7 @@ def missed_pairs(found: Iterable[tuple[str, Sequence[Missing]]]) -> list[dict[st
 
 
 def _alignment(reference: str, hypothesis: str, normaliser: Normaliser, weights: Weights) -> list[list[str]]:
-    said, heard = normaliser.normalised(reference), normaliser.normalised(hypothesis)
+    said, heard = normaliser.pair(reference, hypothesis)
     ops = align([said], [heard], Unit.MIXED, weights).ops(0)
     return [[mark(op), above, below] for op, above, below in Aligned(said, heard, ops).pairs()]
 

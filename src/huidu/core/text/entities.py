@@ -15,9 +15,8 @@ def entity_errors(reference: str, hypothesis: str, words: Iterable[str], normali
     Texts and words are normalised first. Of words that overlap the one that begins first counts, of those the
     longest. A word that begins or ends in a letter of an alphabet is only found as a whole word.
     """
-    pattern = _pattern(tuple(words), normaliser)
-    said = pattern.findall(normaliser.normalised(reference))
-    heard = pattern.findall(normaliser.normalised(hypothesis))
+    pattern = _pattern(tuple(words), normaliser.beside(reference))
+    said, heard = map(pattern.findall, normaliser.pair(reference, hypothesis))
     return ErrorCounts((Counter(said) - Counter(heard)).total(), len(said))
 
 

@@ -1,37 +1,42 @@
 """Texts brought to one form before they are compared, so that what counts is what was said and not how it is written.
 
-width        full-width and compatibility forms as their plain ones (Unicode NFKC)
-tags         <noise>, [laughter] and the like are dropped
+plain form   width, tags and blanks as in `plain.py`
 case         lower case (Unicode case folding)
 numerals     to one form each: 一零零八六 and 10086, 三点半 and 3:30, 百分之五十 and 50%
-punctuation  dropped, but for apostrophes inside words
+punctuation  dropped, but for apostrophes inside words, C++ and C#, and the ^ of powers; A.I. is AI
 fillers      嗯, 啊, um and the like, where asked for
-simplified   traditional characters as simplified ones, where asked for (OpenCC)
-space        one blank between words, none beside Chinese characters
+simplified   traditional characters as simplified ones, where asked for or where a reference is simplified
+space        one blank between words, and around a numeral beside them; none beside Chinese characters
 """
 
 import re
 import unicodedata
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from huidu.core.text.numerals import numerals
+from huidu.core.text.plain import plain, simplified
+from huidu.core.text.script import is_simplified
 
 # Rises whenever any text comes out differently: rates of two versions of it are not comparable.
-VERSION = "1"
+VERSION = "2"
 
-# A word or a few, such as <noise>, </b>, [background noise], <噪音>; not what stands between two comparisons.
-_TAG = re.compile(r"<[/|]?[^\W\d][\w |-]{0,40}>|\[[/|]?[^\W\d][\w |-]{0,40}\]")
 _HAN = "\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 # Chinese bounds a foreign word without a blank, which \b does not know.
 _PART_OF_WORD = rf"[^\W{_HAN}]"
-_FILLERS = re.compile(rf"[嗯呃唔噢喔哦啊诶欸]+|(?<!{_PART_OF_WORD})(?:um+|uh+|erm*|hmm+|mhm|mm+)(?!{_PART_OF_WORD})")
-_SPACE_AT_HAN = re.compile(rf"(?<=[{_HAN}])\s+|\s+(?=[{_HAN}])")
-# 三点 is said without minutes: they would be hits that nobody had to earn.
-_ON_THE_HOUR = re.compile(r"^(\d+):00$")
-# Apostrophes, and the slash that NFKC makes of ½.
-_SIGNS = str.maketrans("’‘ʼ⁄", "'''/")
+_FILLERS = re.compile(
+    rf"[嗯呃唔噢喔哦啊诶欸]+|(?<!{_PART_OF_WORD})(?:um+|uh+|erm*|hmm+|mhm|mm+)(?!{_PART_OF_WORD})", re.IGNORECASE
+)
+_SPACE_AT_HAN = re.compile(rf"(?<=[{_HAN}]) | (?=[{_HAN}])")
+_ABBREVIATION = re.compile(r"(?<![A-Za-z.])[A-Za-z](?:\.[A-Za-z])+(?!\.?[A-Za-z0-9])\.?")
+# Of C++ and C++17, C#, A+ and not of a+b; of 10^5 and m^2; of it's.
+_KEPT_SIGNS = re.compile(
+    r"(?<=[A-Za-z])(?:\+\+(?![A-Za-z+])|[+#](?![A-Za-z0-9+#]))"
+    r"|(?<=[^\W_])\^(?=[-+]?[^\W_])|(?<=\))\^(?=[-+]?[0-9])"
+    r"|(?<=[^\W\d_])'(?=[^\W\d_])"
+)
+_DIGITS_AT_LETTERS = re.compile(r"(?<=[^\W\d_]|[+#])(?=[0-9])|(?<=[0-9])(?=[^\W\d_])")
+_BLANKS_AT_POWER = re.compile(r" ?\^ ?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,52 +48,57 @@ class Normaliser:
 
     @property
     def name(self) -> str:
-        """Such as `1` or `1+fillers+simplified`: equal names make texts alike."""
+        """Such as `2` or `2+fillers+simplified`: equal names make texts alike."""
         chosen = [("fillers", self.drop_fillers), ("simplified", self.simplified)]
         return "+".join([VERSION, *(name for name, wanted in chosen if wanted)])
 
+    def beside(self, reference: str) -> "Normaliser":
+        """The one for a text that is compared with this reference: in simplified script where the reference is.
+
+        Traditional characters are then no errors. Of a traditional reference they are, unless both are simplified.
+        """
+        return replace(self, simplified=True) if not self.simplified and is_simplified(reference) else self
+
+    def pair(self, reference: str, hypothesis: str) -> tuple[str, str]:
+        """A reference and what was heard, both normalised to be compared."""
+        chosen = self.beside(reference)
+        return chosen.normalised(reference), chosen.normalised(hypothesis)
+
     def normalised(self, text: str) -> str:
         """The text in its one form. Without numbers it is its own: these are told by the punctuation around them."""
-        text = unicodedata.normalize("NFKC", text).translate(_SIGNS)
+        text = plain(text)
         if self.simplified:
-            text = _simplified(text)
-        text = _TAG.sub(" ", text).casefold()
+            text = plain(simplified(text))
         if self.drop_fillers:
-            text = _FILLERS.sub(" ", text)
-        text = _without_punctuation(text)
-        return _SPACE_AT_HAN.sub("", " ".join(text.split()))
+            text = plain(_FILLERS.sub(" ", text))
+        words = " ".join(" ".join(_parts(text)).split())
+        words = _BLANKS_AT_POWER.sub("^", _SPACE_AT_HAN.sub("", words))
+        return unicodedata.normalize("NFC", words.casefold())
 
 
-def _without_punctuation(text: str) -> str:
-    """Numerals in their one form, and of the rest letters, digits and apostrophes inside words."""
-    kept, position = [], 0
+def _parts(text: str) -> Iterator[str]:
+    """Numerals in their one form, and of the rest letters, digits and the signs of words, with blanks for all else."""
+    letters = _letters(text)
+    position = 0
     for numeral in numerals(text):
-        kept += [_letters(text[position : numeral.start]), _ON_THE_HOUR.sub(r"\1点", numeral.form)]
+        yield _word("".join(letters[position : numeral.start]))
+        yield numeral.form
         position = numeral.end
-    return "".join([*kept, _letters(text[position:])])
+    yield _word("".join(letters[position:]))
 
 
-def _letters(text: str) -> str:
-    return "".join(character if _is_kept(text, index) else " " for index, character in enumerate(text))
+def _word(letters: str) -> str:
+    return _DIGITS_AT_LETTERS.sub(" ", letters)
 
 
-def _is_kept(text: str, index: int) -> bool:
-    character = text[index]
-    if character == "'":
-        return 0 < index < len(text) - 1 and text[index - 1].isalpha() and text[index + 1].isalpha()
+def _letters(text: str) -> list[str]:
+    """What stands for each character of a plain text: itself, a blank, or nothing."""
     # Letters, marks that belong to them, and numbers.
-    return unicodedata.category(character)[0] in "LMN"
-
-
-def _simplified(text: str) -> str:
-    # OpenCC takes UTF-8 only. Halves of surrogate pairs are no letters and would be dropped later on.
-    converted: str = _to_simplified().convert(text.encode("utf-8", "replace").decode())
-    return converted
-
-
-@cache
-def _to_simplified() -> Any:
-    # Its tables take 30 ms and some megabytes to load, and few ask for them.
-    from opencc import OpenCC
-
-    return OpenCC("t2s")
+    letters = [character if unicodedata.category(character)[0] in "LMN" else " " for character in text]
+    for sign in _KEPT_SIGNS.finditer(text):
+        letters[sign.start() : sign.end()] = sign[0]
+    for abbreviation in _ABBREVIATION.finditer(text):
+        letters[abbreviation.start() : abbreviation.end()] = [
+            character if character.isalpha() else "" for character in abbreviation[0]
+        ]
+    return letters

@@ -58,8 +58,8 @@ def score(
 ) -> list[Score]:
     """The score of each utterance. A hypothesis that is missing has heard nothing: all of its reference is deleted."""
     heard = [hypothesis or "" for hypothesis in hypotheses]
-    plain = [normaliser.normalised(text) for text in references]
-    return score_plain(references, heard, plain, [normaliser.normalised(text) for text in heard], weights)
+    pairs = list(map(normaliser.pair, references, heard))
+    return score_plain(references, heard, [said for said, _ in pairs], [text for _, text in pairs], weights)
 
 
 def score_plain(
@@ -84,7 +84,7 @@ def _rates(references: Sequence[str], hypotheses: Sequence[str], weights: Weight
 
 def normalised_errors(reference: str, hypothesis: str, normaliser: Normaliser) -> ErrorCounts:
     """The character errors of one utterance, normalised: what `Score.normalised.cer` counts under unit weights."""
-    return character_errors(normaliser.normalised(reference), normaliser.normalised(hypothesis))
+    return character_errors(*normaliser.pair(reference, hypothesis))
 
 
 def total(scores: Iterable[Score]) -> Score:

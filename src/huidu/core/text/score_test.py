@@ -115,3 +115,9 @@ def test_a_long_pair_is_scored_in_bounded_memory() -> None:
     unit = 1024 if sys.platform != "darwin" else 1
     # A table of 100,000 by 100,000 would take 10,000 MB.
     assert int(ran.stdout) * unit < 400 * 10**6
+
+
+def test_beside_a_simplified_reference_a_traditional_text_has_errors_in_the_raw_rates_only() -> None:
+    one, other = score(["看着台湾的电话", "看著臺灣的電話"], ["看著臺灣的電話", "看着台湾的电话"], NORMALISER)
+    assert (one.raw.cer.errors, one.normalised.cer.errors) == (5, 0)
+    assert (other.raw.cer.errors, other.normalised.cer.errors) == (5, 5)

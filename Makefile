@@ -19,7 +19,7 @@ RUN = $(BIN)/python -m pytest --randomly-seed=$(SEED) --hypothesis-seed=$(SEED)
 AHEAD := FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_FORCE_MONOTONIC_FIX=0 PYTHONPATH=$(CURDIR)/tests/ahead faketime -f +400d
 NEEDS_ENVOY := src/huidu/adapters/gateways/envoy/envoy_test.py
 
-.PHONY: demo test test-deep test-ahead test-bare check bench bench-gateway bench-scoring bench-intervals load kit clean
+.PHONY: demo test test-deep test-ahead test-bare check bench bench-gateway bench-scoring bench-intervals check-wetext load kit clean
 
 demo: $(VENV)/.installed
 	$(BIN)/huidu demo
@@ -61,6 +61,10 @@ bench-scoring: $(VENV)/.installed-dev
 
 bench-intervals: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python tests/bench/intervals.py
+
+# The comparison of numbers beside another house's data: make check-wetext DATA=its checkout; see tests/oracle/wetext.py.
+check-wetext: $(VENV)/.installed-dev
+	$(BIN)/python tests/oracle/wetext.py $(if $(DATA),$(DATA),$(error DATA is missing; accepted: DATA=a checkout of WeTextProcessing))
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python tests/bench/verdicts.py

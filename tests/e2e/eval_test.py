@@ -67,6 +67,17 @@ def test_a_second_run_recognises_nothing_again(folder: Path, result: dict[str, A
         assert after["versions"][name]["latency_ms"] == version["latency_ms"]
 
 
+def test_the_worst_utterances_are_shown_by_version(folder: Path, result: dict[str, Any]) -> None:
+    done = run(folder, "eval", "set.tsv", *KIT.versions, "--no-report", "--show", "2")
+    for name in KIT.versions:
+        section = done.stdout.split(f"== {name} ==\n")[1].split("\n== ")[0]
+        (first, *_) = missed = result["missed_numerals"][name]
+        assert f"{first['count']:5d}x {first['said']['reading'][0]}" in section
+        assert sum(pair["count"] for pair in missed) <= result["versions"][name]["numerals"]["wrong"]
+        assert section.count("\nREF ") >= 2
+    assert "worst" not in result
+
+
 def test_report_csv_and_json_lie_beside_each_other(folder: Path, result: dict[str, Any]) -> None:
     assert json.loads((folder / "report.json").read_text())["set"] == result["set"]
     assert len((folder / "report.csv").read_text(encoding="utf-8-sig").splitlines()) == 1 + 100 * 3

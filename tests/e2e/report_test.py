@@ -19,6 +19,13 @@ OVERLAPPING = """() => [...document.querySelectorAll(".chart tbody tr + tr")]
   .filter(([strip, row]) => strip.getBoundingClientRect().bottom > row.getBoundingClientRect().top + 1)
   .map(([, row]) => row.textContent)"""
 
+# Of the aligned texts of one line where what was said and what was heard stands, and their marks.
+ALIGNED = """() => [...document.querySelectorAll("#list .columns")].map(row => {
+  const columns = [...row.children];
+  const heights = columns.flatMap(({children}) => [...children].slice(0, 2).map(cell => cell.offsetTop));
+  return [heights, columns.map(column => column.lastElementChild.textContent.trim())];
+})"""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
@@ -82,6 +89,29 @@ def test_a_phrase_plays_and_leads_to_its_utterances(page: Any) -> None:
     sync_api.expect(page.locator("#list > li")).to_have_count(50)
 
 
+def test_a_missed_number_leads_to_its_utterances(page: Any) -> None:
+    row = page.locator("table.missed tbody tr").first
+    said = row.locator("th bdi").first.inner_text()
+    times = int(row.locator("td.n").inner_text().removeprefix("×"))
+    row.locator("[data-ids]").click()
+    assert found(page) == listed(page) == times
+    assert all(f"听错的数字：{said} → " in text for text in page.locator("#list > li").all_inner_texts())
+
+
+def test_a_hypothesis_can_stand_under_its_reference(page: Any) -> None:
+    plain = page.locator("#list").inner_text()
+    page.check("#aligned")
+    rows = page.evaluate(ALIGNED)
+    assert len(rows) > 10
+    for heights, marks in rows:
+        # All that was heard stands on one line, below all that was said.
+        assert len(set(heights)) == 2
+        assert {*marks, ""} > {""}
+        assert set(marks) <= {"", "S", "D", "I"}
+    page.uncheck("#aligned")
+    assert page.locator("#list").inner_text() == plain
+
+
 def test_filters_show_what_matches_and_nothing_else(page: Any) -> None:
     everything = found(page)
     page.select_option("[name=category]", "digits")
@@ -137,6 +167,8 @@ def test_nothing_sticks_out_at_any_width(browser: Any, address: str, width: int,
         page.screenshot(path=kept(f"report-{language}-{width}-{scheme}.png"), full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(OVERLAPPING) == []
+        page.check("#aligned")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_hostile_texts_stay_texts(browser: Any, tmp_path: Path) -> None:
@@ -155,6 +187,8 @@ def test_hostile_texts_stay_texts(browser: Any, tmp_path: Path) -> None:
         assert page.title().startswith("Speech recognition evaluation: </script>")
         assert page.locator("img").count() == 0
         assert listed(page) == 20
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.check("#aligned")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

@@ -14,6 +14,7 @@ import typer
 
 from huidu.cli.app import DEFAULT_CONFIG, ConfigOption, JsonOption, app, show
 from huidu.cli.score import weights_of
+from huidu.cli.worst import ShowOption, check_show, columns, worst_text
 from huidu.core.errors import InvalidError, UnavailableError
 from huidu.core.plan import Rules
 from huidu.core.version import Version
@@ -45,10 +46,14 @@ def evaluate(
     fresh: Annotated[bool, typer.Option("--fresh", help="Recognise again what was recognised before.")] = False,
     weights: Annotated[str, typer.Option(help="Of the alignment: unit or sclite.")] = "unit",
     hotwords: Annotated[Path | None, typer.Option(help="Words that must come out right, one on each line.")] = None,
+    id_column: Annotated[str | None, typer.Option(help="The set's column (CSV, TSV) or key (JSONL) of ids.")] = None,
+    text_column: Annotated[str | None, typer.Option(help="Its column or key of reference texts.")] = None,
+    audio_column: Annotated[str | None, typer.Option(help="Its column or key of audio files.")] = None,
     drop_fillers: Annotated[
         bool, typer.Option("--drop-fillers", help="Texts are compared without 嗯, 啊, um.")
     ] = False,
     simplified: Annotated[bool, typer.Option("--simplified", help="Texts are compared in simplified Chinese.")] = False,
+    most: ShowOption = 0,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,6 +61,8 @@ def evaluate(
 
     Exit status 0: all proven not worse; 4: one proven worse; 3: otherwise.
     """
+    from huidu.core.formats.keys import Asked
+    from huidu.core.testset import grouped
     from huidu.core.text.normalise import Normaliser
     from huidu.evaluation.result import Settings as Comparing
     from huidu.evaluation.result import document
@@ -64,6 +71,7 @@ def evaluate(
     # Whoever ends this ends the version that it has started, and leaves no folder behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     _check(versions, jobs, language)
+    check_show(most)
     settings = load(config) if config.exists() or config != DEFAULT_CONFIG else None
     place, name, chosen = _chosen(set_path, versions, settings)
     comparing = Comparing(
@@ -71,13 +79,15 @@ def evaluate(
         Normaliser(drop_fillers, simplified),
         weights_of(weights),
         _words(hotwords),
+        most,
     )
     page = None if no_report else _writable(report or _default_report(name, versions))
-    found = read_set(place, name)
-    for warning in found.warnings[:_NAMED]:
+    found = read_set(place, name, Asked(id_column, text_column, audio_column))
+    said = grouped(found.warnings)
+    for warning in said[:_NAMED]:
         print(f"huidu: {warning}", file=sys.stderr)
-    if len(found.warnings) > _NAMED:
-        print(f"huidu: and {len(found.warnings) - _NAMED} more such remarks; --json holds all", file=sys.stderr)
+    if len(said) > _NAMED:
+        print(f"huidu: and {len(said) - _NAMED} more such remarks; --json holds all", file=sys.stderr)
     folder = (settings.data if settings else Path("data")) / "evaluation"
     listened = [_listened(found, version, folder, jobs, fresh) for version in chosen]
     result = document(found, listened, comparing, time.time())
@@ -120,12 +130,19 @@ def _chosen(set_path: str, names: list[str], settings: Settings | None) -> tuple
 
 
 def _words(path: Path | None) -> tuple[str, ...]:
+    from huidu.evaluation.hotwords import hotwords
+
     if path is None:
         return ()
     try:
-        return tuple(word for line in path.read_text(encoding="utf-8").splitlines() if (word := line.strip()))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidError(f"hotwords {path} cannot be read ({error}); accepted: UTF-8 text, a word a line") from None
+        found = hotwords(str(path), path.read_bytes())
+    except OSError as error:
+        raise InvalidError(
+            f"hotwords {path} cannot be read ({error.strerror}); accepted: UTF-8 text, a word a line"
+        ) from None
+    for remark in found.remarks:
+        print(f"huidu: {remark}", file=sys.stderr)
+    return found.words
 
 
 def _listened(found: "TestSet", version: Version, folder: Path, jobs: int, fresh: bool) -> "Listened":
@@ -229,6 +246,8 @@ def _text(result: dict[str, Any]) -> str:
         lines += ["", f"{comparison['version']} against {comparison['baseline']}: {VERDICTS[comparison['verdict']]}"]
         lines += [f"  {_MEASURES[name]}: {_measured(metric)}" for name, metric in measured]
         lines += _worst(comparison)
+    for name, worst in result.get("worst", {}).items():
+        lines += ["", f"== {name} ==", *worst_text(worst, result["missed_numerals"][name], columns())]
     return "\n".join(lines)
 
 

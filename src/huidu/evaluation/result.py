@@ -21,6 +21,7 @@ from huidu.core.text.score import Score, score_plain, total
 from huidu.core.text.tokens import Unit
 from huidu.evaluation.differences import aligned_all, coloured, confusions, most_changed
 from huidu.evaluation.heard import Heard
+from huidu.evaluation.worst import missed_numerals, missed_pairs, worst
 
 CONFIDENCE = 0.95
 _PHRASES = 50
@@ -30,12 +31,13 @@ _METRICS = ("cer", "numerals")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How texts are compared, and the two limits of each measure (`Rules.guards`)."""
+    """How texts are compared, the two limits of each measure (`Rules.guards`), and how many utterances `worst` has."""
 
     rules: Rules
     normaliser: Normaliser
     weights: Weights = Weights.UNIT
     hotwords: tuple[str, ...] = ()
+    worst: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def document(found: TestSet, listened: Sequence[Listened], settings: Settings, c
     scored = [_Scored(found, plain, version, settings) for version in listened]
     comparisons = [_comparison(found, scored[0], version, settings) for version in scored[1:]]
     verdicts = {comparison["version"]: comparison["verdict"] for comparison in comparisons}
+    listed = {"worst": {version.name: version.worst(settings) for version in scored}} if settings.worst else {}
     return {
         "set": _set(found),
         "created": created,
@@ -62,6 +65,8 @@ def document(found: TestSet, listened: Sequence[Listened], settings: Settings, c
         "versions": {version.name: version.summary() | {"verdict": verdicts.get(version.name)} for version in scored},
         "comparisons": comparisons,
         "confusions": {version.name: version.confusions() for version in scored},
+        "missed_numerals": {version.name: version.missed_pairs() for version in scored},
+        **listed,
         "utterances": [_utterance(one, index, scored) for index, one in enumerate(found.utterances)],
     }
 
@@ -80,6 +85,11 @@ class _Scored:
         alignments = align(plain, hypotheses, Unit.MIXED, settings.weights)
         self.ops = [alignments.ops(index) for index in range(len(references))]
         self.aligned = aligned_all(plain, hypotheses, self.ops)
+        # Numbers are read again only where one is missed.
+        self.missed = [
+            missed_numerals(said, text) if one.numerals.errors else []
+            for said, text, one in zip(references, self.texts, self.scores, strict=True)
+        ]
         self.entities = [
             entity_errors(said, text, settings.hotwords, settings.normaliser)
             for said, text in zip(references, self.texts, strict=True)
@@ -136,6 +146,18 @@ class _Scored:
             {"reference": said, "hypothesis": heard, "kind": op.name.lower(), "count": count}
             for (op, said, heard), count in confusions(self.aligned).most_common(_CONFUSIONS)
         ]
+
+    def missed_pairs(self) -> list[dict[str, Any]]:
+        return missed_pairs(zip((one.id for one in self._utterances), self.missed, strict=True))
+
+    def worst(self, settings: Settings) -> list[dict[str, Any]]:
+        """Those with the most errors, with why recognition failed, where it did."""
+        ids = [one.id for one in self._utterances]
+        references = [one.text for one in self._utterances]
+        texts = [heard.text for heard in self.heard]
+        found = worst(ids, references, texts, self.scores, settings.normaliser, settings.weights, settings.worst)
+        errors = dict(zip(ids, (heard.error for heard in self.heard), strict=True))
+        return [one | {"error": errors[one["id"]]} for one in found]
 
     def errors(self, metric: str, index: int) -> tuple[int, int]:
         """Errors and reference items of one utterance by a metric."""
@@ -300,5 +322,6 @@ def _hypothesis(version: _Scored, index: int) -> dict[str, Any]:
         "error": heard.error,
         "cer": one.normalised.cer.to_json(),
         "numerals": one.numerals.to_json(),
+        "missed_numerals": version.missed[index],
         "diff": coloured(aligned),
     }

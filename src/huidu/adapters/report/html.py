@@ -15,10 +15,11 @@ from huidu.adapters.report import charts, summary, tables
 from huidu.adapters.report.clips import REASONS, Clips, collect
 from huidu.adapters.report.listing import choices, listed, script_data
 from huidu.adapters.report.shown import count, decimal, moment, number, rows, shown, table
-from huidu.adapters.report.words import LANGUAGES, Words, joined, plain, say, script_words
+from huidu.adapters.report.words import LANGUAGES, NOTHING, Words, joined, plain, say, script_words
 from huidu.core.errors import InvalidError
 
 AUDIO_BUDGET_BYTES = 100_000_000
+_NAMED = 3
 
 
 def write_report(
@@ -39,7 +40,7 @@ def write_report(
         raise InvalidError(f"unknown language '{language}'; accepted: {', '.join(LANGUAGES)}")
     order = listed(result)
     utterances = dict(enumerate(rows(result, "utterances")))
-    wanted = [*_in_phrases(result), *order] if audio else []
+    wanted = [*_in_phrases(result), *_in_missed(result), *order] if audio else []
     clips = collect(utterances, wanted, audio_budget_bytes)
     template = _environment().get_template("page.html")
     with path.open("w", encoding="utf-8", newline="\n") as file:
@@ -90,6 +91,8 @@ def _view(
         "confusions": tables.confusions(result),
         "confusions_listed": str(tables.CONFUSIONS),
         "phrases_listed": str(tables.PHRASES),
+        "missed": _missed(result, order, clips),
+        "missed_listed": str(tables.MISSED),
         "shares": [(kind, tables.shares(versions, kind, categories)) for kind in ("numerals", "hotwords")],
         "listed": count(len(order)),
         "same": count(len(rows(result, "utterances")) - len(order)),
@@ -143,6 +146,16 @@ def _in_phrases(result: dict[str, Any]) -> list[int]:
     return found
 
 
+def _in_missed(result: dict[str, Any]) -> list[int]:
+    """The same of each listed number that was missed."""
+    positions = _positions(result)
+    found = []
+    for _, pairs in tables.missed(result):
+        for pair in pairs:
+            found += [positions[name] for name in pair.utterances if name in positions][:1]
+    return found
+
+
 def _phrases(result: dict[str, Any], clips: Clips) -> list[dict[str, Any]]:
     """For each comparison its heading and its phrases, each with an utterance to hear and those to look at."""
     positions = _positions(result)
@@ -163,6 +176,32 @@ def _phrases(result: dict[str, Any], clips: Clips) -> list[dict[str, Any]]:
         head = say("phrases.head", version=comparison.get("version"), baseline=comparison.get("baseline"))
         names = (shown(comparison.get("baseline")), shown(comparison.get("version")))
         found.append({"head": head, "names": names, "phrases": listed_phrases})
+    return found
+
+
+def _missed(result: dict[str, Any], order: list[int], clips: Clips) -> list[dict[str, Any]]:
+    """For each version its heading and missed numbers, each with an utterance to hear and those that are listed."""
+    positions, listed_ones = _positions(result), set(order)
+    utterances = rows(result, "utterances")
+    found = []
+    for version, pairs in tables.missed(result):
+        numbers = []
+        for pair in pairs:
+            known = [name for name in pair.utterances if name in positions]
+            heard = next((positions[name] for name in known if positions[name] in clips.keys), None)
+            names = ", ".join(map(shown, pair.utterances[:_NAMED]))
+            many = len(pair.utterances)
+            numbers.append(
+                {
+                    "pair": pair,
+                    "names": names,
+                    "more": say("numerals.more", n=count(many)) if many > _NAMED else NOTHING,
+                    "clip": None if heard is None else clips.keys[heard],
+                    "id": "" if heard is None else shown(utterances[heard].get("id")),
+                    "ids": json.dumps([shown(name) for name in known if positions[name] in listed_ones]),
+                }
+            )
+        found.append({"head": say("numerals.missed", version=version), "numbers": numbers})
     return found
 
 

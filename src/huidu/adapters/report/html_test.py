@@ -22,6 +22,7 @@ VOID = {"meta", "input", "br", "link", "img"}
 CLOSED_BY_ITSELF = {"line", "rect", "circle"}
 # Terms of the field that are the same in Chinese.
 TERMS = {"CER", "WER", "MxER", "BLEU", "RTF", "MAPSSWE", "NIST", "p", "z", "p50", "p95", "sclite", "MB", "UTC", "n"}
+TERMS |= {"JSON", "S", "D", "I"}
 
 
 class Page(HTMLParser):
@@ -134,6 +135,46 @@ def test_all_that_the_document_found_is_on_the_page(page: Page) -> None:
     worst = result["comparisons"][0]["worst_category"]
     assert f"Worst category: {worst['name']}, wrong numbers +{worst['difference'] * 100:.1f} points." in text
     assert "MAPSSWE" in text
+
+
+def missed_in(page: Page, language: str, version: str) -> list[str]:
+    """What the numerals section says of a version's missed numbers."""
+    heads = re.compile("Numbers that (.+) missed|(.+) 听错的数字|Hotwords|热词")
+    lines = page.seen(language).split("\n")
+    found = {index: match for index, line in enumerate(lines) if (match := heads.fullmatch(line))}
+    first = next(index for index, match in found.items() if version in match.groups())
+    return lines[first + 1 : next(index for index in found if index > first)]
+
+
+@pytest.mark.parametrize(("language", "nothing"), [("en", "no number"), ("zh", "没有数字")])
+def test_missed_numbers_stand_with_what_was_heard_and_where(page: Page, language: str, nothing: str) -> None:
+    lines = missed_in(page, language, "v2")
+    pairs = document()["missed_numerals"]["v2"]
+    assert {pair["heard"] is None for pair in pairs} == {True, False}
+    for pair in pairs:
+        said, heard = pair["said"], pair["heard"]
+        below = [*heard["reading"], heard["text"]] if heard else [nothing]
+        expected = [*said["reading"], said["text"], *below, f"×{pair['count']}", ", ".join(pair["utterances"][:3])]
+        assert " | ".join(expected) in " | ".join(lines)
+    assert missed_in(page, "en", "v3") == ["No number was missed."]
+
+
+def test_numbers_that_were_missed_often_come_first_and_are_not_all_listed(tmp_path: Path) -> None:
+    result = document(60, ("v1", "v2"))
+    rare, frequent = result["missed_numerals"]["v2"][:2]
+    rare.update(count=2)
+    frequent.update(count=1234, utterances=[one["id"] for one in result["utterances"][:5]])
+    result["missed_numerals"]["v2"] = [rare, frequent] * 30
+    lines = missed_in(report(tmp_path, result), "en", "v2")
+    assert [line for line in lines if line.startswith("×")] == ["×1,234"] * 30 + ["×2"] * 20
+    assert "5 in all" in lines
+
+
+def test_a_missed_number_leads_to_the_listed_utterances_only(page: Page) -> None:
+    listed = {one["id"] for one in page.data()["utterances"]}
+    found = [json.loads(a["data-ids"] or "") for _, a in page.elements if "data-ids" in a]
+    assert found
+    assert all(ids and set(ids) <= listed for ids in found)
 
 
 def test_utterances_are_listed_most_worsened_first(page: Page) -> None:
@@ -305,7 +346,9 @@ def without(*path: str) -> dict[str, Any]:
 
 PARTS = [
     *((name,) for name in ("set", "created", "normaliser", "weights", "baseline", "versions", "comparisons")),
-    *((name,) for name in ("confusions", "utterances")),
+    *((name,) for name in ("confusions", "missed_numerals", "utterances")),
+    ("missed_numerals", "v2"),
+    *(("missed_numerals", "v2", "*", name) for name in ("said", "heard", "count", "utterances")),
     *(("set", name) for name in ("name", "version", "speakers", "utterances", "audio_seconds", "categories")),
     *(("versions", "*", name) for name in ("raw", "normalised", "numerals", "hotwords", "bleu", "latency_ms", "rtf")),
     *(("versions", "*", name) for name in ("failed", "failures", "health", "categories", "fingerprint")),
@@ -317,6 +360,7 @@ PARTS = [
     *(("utterances", "*", name) for name in ("audio", "audio_sha256", "audio_seconds", "speaker", "category", "text")),
     ("utterances", "*", "hypotheses"),
     *(("utterances", "*", "hypotheses", "*", name) for name in ("text", "latency_ms", "cer", "numerals", "diff")),
+    ("utterances", "*", "hypotheses", "*", "missed_numerals"),
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from huidu.adapters.report.clips import Clips
 from huidu.adapters.report.shown import number, rows, shown, table
+from huidu.adapters.report.tables import numeral
 
 # How much worse a candidate made an utterance: more errors, then more wrong numbers. Less than zero is better.
 Change = tuple[float, float]
@@ -102,11 +103,18 @@ def _hypothesis(heard: Any) -> dict[str, Any] | None:
     error = heard.get("error")
     return {
         "text": shown(heard.get("text")),
+        "missed": [_missed(one) for one in rows(heard, "missed_numerals")],
         "diff": [_part(*map(shown, part)) for part in rows(heard, "diff")],
         "error": None if error is None else shown(error),
         "errors": _errors(heard),
         "latency": number(heard.get("latency_ms")),
     }
+
+
+def _missed(one: Any) -> list[str | None]:
+    """The readings of a number that was said and of the one in its place, None where there is none."""
+    heard = table(one, "heard")
+    return [numeral(table(one, "said")).reading, numeral(heard).reading if heard else None]
 
 
 def _part(kind: str, reference: str, hypothesis: str) -> list[str]:

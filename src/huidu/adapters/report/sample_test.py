@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rapidfuzz.distance import Levenshtein
 
 KIT = Path(__file__).parents[2] / "demo" / "kit"
 _DIGITS = re.compile("[零一二三四五六七八九幺]{3,}")
+_AS_DIGITS = str.maketrans("零一二三四五六七八九幺", "01234567891")
 _KINDS = {"equal": "hit", "replace": "substitution", "delete": "deletion", "insert": "insertion"}
 
 
@@ -52,6 +54,7 @@ def document(utterances: int = 30, versions: tuple[str, ...] = ("v1", "v2", "v3"
         "versions": {name: _version(name, index, listed, categories) for index, name in enumerate(versions)},
         "comparisons": [_comparison(versions[0], name, listed, categories) for name in versions[1:]],
         "confusions": {name: _confusions(name, listed) for name in versions},
+        "missed_numerals": {name: _missed_pairs(name, listed) for name in versions},
         "utterances": listed,
     }
 
@@ -92,8 +95,21 @@ def _hypothesis(reference: str, text: str, index: int) -> dict[str, Any]:
         "error": None,
         "cer": _counts(lengths["hit"], lengths["substitution"], lengths["deletion"], lengths["insertion"]),
         "numerals": _share(len(numbers), sum((Counter(numbers) - heard).values())),
+        "missed_numerals": _missed(numbers, list(heard.elements())),
         "diff": diff,
     }
+
+
+def _missed(said: list[str], heard: list[str]) -> list[dict[str, Any]]:
+    return [
+        {"said": _number(before), "heard": _number(after) if after else None, "errors": 1}
+        for before, after in zip_longest(said, heard)
+        if before and before != after
+    ]
+
+
+def _number(text: str) -> dict[str, Any]:
+    return {"text": text, "reading": [text.translate(_AS_DIGITS)]}
 
 
 def _counts(hits: int, substitutions: int, deletions: int, insertions: int) -> dict[str, Any]:
@@ -209,6 +225,17 @@ def _phrases(baseline: str, version: str, listed: list[dict[str, Any]]) -> list[
         {"reference": a, "baseline": b, "candidate": c, "count": len(ids), "utterances": ids}
         for (a, b, c), ids in found.items()
     ]
+
+
+def _missed_pairs(version: str, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for one in listed:
+        for miss in one["hypotheses"][version]["missed_numerals"]:
+            pair = {"said": miss["said"], "heard": miss["heard"], "count": 0, "utterances": []}
+            kept = found.setdefault(str(pair), pair)
+            kept["count"] += 1
+            kept["utterances"] += [one["id"]] if one["id"] not in kept["utterances"] else []
+    return sorted(found.values(), key=lambda pair: -pair["count"])
 
 
 def _confusions(version: str, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:

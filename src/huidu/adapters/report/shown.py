@@ -4,21 +4,14 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-# Characters that would vanish, turn the line around or break the file are shown by a visible stand-in.
-_TURNING = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-_VISIBLE = {
-    **{code: chr(0x2400 + code) for code in range(0x20)},
-    0x7F: "␡",
-    **dict.fromkeys(range(0x80, 0xA0), "\ufffd"),
-    **{code: f"⟨{code:04X}⟩" for code in _TURNING},
-    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
-}
+from huidu.core.text.shown import visible
+
 ABSENT = "–"
 
 
 def shown(text: object) -> str:
     """The text with control characters, turns of direction and halves of surrogates made visible; None is empty."""
-    return "" if text is None else str(text).translate(_VISIBLE)
+    return "" if text is None else visible(str(text))
 
 
 def number(value: object) -> float | None:

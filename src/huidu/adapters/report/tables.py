@@ -9,6 +9,7 @@ from huidu.adapters.report.words import Words, label, plain, say
 
 CONFUSIONS = 20
 PHRASES = 20
+MISSED = 50
 FAILURES = 100
 HEALTH = ("loops", "text_on_silence", "empty_on_speech", "language_flips", "rate_outliers")
 RATES = ("cer", "wer", "mixed_error_rate")
@@ -38,6 +39,24 @@ class Phrase:
     reference: str
     baseline: str
     candidate: str
+    count: str
+    utterances: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """As it is compared, and as it stands in the text where that is something else."""
+
+    reading: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissedPair:
+    """`heard` is None where no number stands in the place of what was said."""
+
+    said: Number
+    heard: Number | None
     count: str
     utterances: list[str]
 
@@ -96,6 +115,33 @@ def confusions(result: dict[str, Any]) -> list[tuple[Words, list[Confusion]]]:
         pairs = sorted(rows(by_version, str(version.get("name"))), key=lambda pair: -(number(pair.get("count")) or 0))
         found.append((plain(version.get("name")), [_confusion(pair) for pair in pairs[:CONFUSIONS]]))
     return found
+
+
+def missed(result: dict[str, Any]) -> list[tuple[str, list[MissedPair]]]:
+    """For each version that has a list of missed numbers its name and its `MISSED` most frequent ones."""
+    by_version = table(result, "missed_numerals")
+    found = []
+    for version in rows(result, "versions"):
+        name = str(version.get("name"))
+        if isinstance(by_version.get(name), list):
+            pairs = sorted(by_version[name], key=lambda pair: -(number(pair.get("count")) or 0))
+            found.append((name, [_missed_pair(pair) for pair in pairs[:MISSED]]))
+    return found
+
+
+def numeral(value: dict[str, Any]) -> Number:
+    """What `reading` and `text` of a number in the document say."""
+    reading, text = " ".join(map(shown, rows(value, "reading"))), shown(value.get("text"))
+    return Number(reading or text, text if reading and text != reading else "")
+
+
+def _missed_pair(pair: dict[str, Any]) -> MissedPair:
+    return MissedPair(
+        said=numeral(table(pair, "said")),
+        heard=numeral(table(pair, "heard")) if table(pair, "heard") else None,
+        count=count(pair.get("count")),
+        utterances=[str(name) for name in rows(pair, "utterances")],
+    )
 
 
 def shares(versions: list[dict[str, Any]], kind: str, categories: list[str]) -> list[Row]:

@@ -2,9 +2,12 @@
 (() => {
   const PER_PAGE = 50;
   const LONG = 400;
+  // Each character becomes four elements.
+  const MOST_ALIGNED = 2000;
   const root = document.documentElement;
   const data = JSON.parse(document.getElementById("data").textContent);
   const filters = document.getElementById("filters");
+  const aligned = document.getElementById("aligned");
   const list = document.getElementById("list");
   const found = document.getElementById("found");
   const player = document.getElementById("player");
@@ -110,7 +113,10 @@
   function row(one) {
     const head = element("div", "head", element("bdi", "id", one.id), listen(one), ...tags(one), ...changes(one));
     const body = element("tbody", "", line(say("reference"), element("bdi", "", one.text || say("empty")), ""));
-    one.hypotheses.forEach((heard, index) => body.append(line(data.versions[index], said(heard), cost(heard))));
+    one.hypotheses.forEach((heard, index) => {
+      const content = element("div", "", said(heard), wrong(heard));
+      body.append(line(data.versions[index], content, cost(heard)));
+    });
     return element("li", "utterance", head, element("table", "lines", body));
   }
 
@@ -152,7 +158,9 @@
     if (heard === null) return element("span", "quiet", say("missing"));
     if (heard.error !== null) return element("bdi", "failed", say("failed", { error: heard.error }));
     if (!heard.diff.length) return heard.text ? element("bdi", "", heard.text) : element("span", "quiet", say("empty"));
-    const parts = element("bdi", "", ...heard.diff.map(part));
+    const faulty = heard.diff.some(([code]) => code !== "h");
+    const short = heard.diff.flat().join("").length <= MOST_ALIGNED;
+    const parts = aligned.checked && faulty && short ? columns(heard.diff) : element("bdi", "", ...heard.diff.map(part));
     if (!heard.text) parts.append(" ", element("span", "quiet", say("empty")));
     return parts;
   }
@@ -160,6 +168,34 @@
   function part([code, first, second]) {
     if (code === "s") return element("span", "sub", element("s", "", first), element("b", "", second));
     return code === "d" ? element("del", "", first) : code === "i" ? element("ins", "", first) : first;
+  }
+
+  // A token is a character of Chinese and what is written alike, or a word.
+  const TOKEN = /[\u2e80-\u{10ffff}]|[^\s\u2e80-\u{10ffff}]+/gu;
+  const tokens = (text) => text.match(TOKEN) ?? [];
+
+  function columns(diff) {
+    const made = diff.flatMap(([code, first, second]) => {
+      const above = code === "i" ? [] : tokens(first);
+      const below = code === "h" ? above : code === "s" ? tokens(second) : code === "i" ? tokens(first) : [];
+      const length = Math.max(above.length, below.length);
+      return Array.from({ length }, (_, index) => column(code, above[index] ?? "", below[index] ?? ""));
+    });
+    return element("bdi", "columns", ...made);
+  }
+
+  function column(code, above, below) {
+    const word = /^[^\u2e80-\u{10ffff}]*$/u.test(above + below);
+    // An empty line would have no height.
+    const cell = (text, name) => element("span", name, text || "\u00a0");
+    const letter = code === "h" ? "" : code.toUpperCase();
+    return element("span", `column ${code}${word ? " word" : ""}`, cell(above, ""), cell(below, ""), cell(letter, "letter"));
+  }
+
+  function wrong(heard) {
+    if (!heard?.missed.length) return null;
+    const pairs = heard.missed.map(([before, after]) => `${before} → ${after ?? say("no_number")}`).join(" · ");
+    return element("bdi", "wrong", say("missed", { pairs }));
   }
 
   function cost(heard) {
@@ -240,6 +276,7 @@
     state.page = 0;
     show();
   });
+  aligned.addEventListener("change", show);
   filters.addEventListener("submit", (event) => event.preventDefault());
   filters.addEventListener("reset", () => {
     // The fields are empty only after this event.

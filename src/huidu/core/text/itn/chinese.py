@@ -20,13 +20,24 @@ _ASCENDING = re.compile("一二|一两|二三|两三|三四|三五|四五|五六
 _KILO = re.compile("[克瓦卡赫帕伏](?!服|拉|车)")
 
 _PERCENT = re.compile(
-    f"([百千])分之(负?)({_N}|[0-9]+(?:\\.[0-9]+)?)(?:点({_D}))?(?:([到至])({_N})(?![点分{CHARACTERS}]))?"
+    f"(?:([百千])分之|(百)分(?!之))(负?)({_N}|[0-9]+(?:\\.[0-9]+)?)(?:点({_D}))?(?:[到至]({_N})(?![点分几{CHARACTERS}]))?"
 )
+_ABOUT_PERCENT = re.compile(f"(?:[到至]{_N})?几")
 _MYRIADTH = re.compile(f"万分之({_N})")
 _FRACTION = re.compile(f"(?:({_N})又)?({_N})分之({_N})(?!点)")
 _RATIO = re.compile(f"{_N}(?:点{_D})?(?:比{_N}(?:点{_D})?){{1,7}}(?![点分{CHARACTERS}])")
+_OPERATOR = "(?:乘以?|除以|加上?|减去?|等于)"
+_ARITHMETIC = re.compile(f"{_N}(?:点{_D})?(?:{_OPERATOR}{_N}(?:点{_D})?){{1,7}}(?![点分{CHARACTERS}])")
+_OPERAND = re.compile(f"{_N}(?:点{_D})?")
 _VERSION = re.compile(f"{_N}(?:点{_N}){{2,7}}(?![点半分刻钟整{CHARACTERS}])")
 _DECIMAL = re.compile(f"({_N})点({_D})(万亿|[百千]?[万亿])?(?![点{CHARACTERS}])")
+_NAMED_VERSION = re.compile(f"({_N})点({_N})(?![点半分刻钟整{CHARACTERS}])")
+_BEFORE_VERSION = re.compile("(?:[A-Za-z] ?|版本号?(?:是|为|到)?|升级[到为])$")
+# What happens at a time: 八点零五开会 is no 8.05.
+_AT = re.compile(
+    "(?:开会|开始|开播|开门|开车|开饭|出发|到达?|见面?|起飞|起床|集合|上[班课车]|下[班课车]|睡觉?|吃饭?|来|走|回|前|后|之[前后]|以[前后]|左右"
+    "|的(?:火?车|飞机|航班|高铁|动车|票|会议?|课|闹钟))"
+)
 _KILO_DECIMAL = re.compile(f"({_N})点({_D})(?=千[克瓦卡赫帕伏])")
 _TIME_TAIL = re.compile(f"半|整|钟(?!表|头|情|爱)|({_N})")
 _RANGE = re.compile(f"[到至]({_N})")
@@ -40,11 +51,11 @@ _NOT_CLOCK = re.compile("(?:有|这|那|几|以下|如下|下面|另外|满|得|
 _SCORE = re.compile(
     "(?:得了|得|评分|评分是|打了|打|扣|扣了|加|减|考了|均分|均分是|分数是|绩点|提高|高了|低了|领先|落后|差)$"
 )
-_NEGATIVE = re.compile(f"(?<![正胜抱自担肩欠{CHARACTERS}])负$")
+_NEGATIVE = re.compile(f"(?<![正胜抱自担肩欠{CHARACTERS}])负的?$")
 _FIGURE = re.compile("[0-9０-９]")
 _YEAR_AND_MONTH = re.compile("年[0-9一二三四五六七八九十]{1,2}月")
 _PRICED = re.compile("[块毛元角]")
-_TAILED = re.compile("[块毛元角米度]")
+_TAILED = re.compile("[块毛元角米度兆]")
 _THING = re.compile("[个位名人张只件本条份杯瓶天年]")
 _HAN_BUT_MORE = re.compile("[\u4e00-\u9fff\ue000](?<![多余])")
 _PRICE = re.compile("块[一二三四五六七八九](?![个位名人张只件本条份杯瓶天年])")
@@ -65,7 +76,8 @@ def edits(text: str) -> Iterator[Edit]:
         else:
             found = _plain(text, start, end, previous)
         pieces, position = found
-        if pieces:
+        # Digits that follow are another number: both would run together.
+        if pieces and not _FIGURE.match(text, pieces[-1].end):
             previous = pieces[-1].end
             yield from pieces
 
@@ -92,33 +104,43 @@ def _decimal_number(text: str) -> str | None:
     return f"{number}.{digits(decimals)}" if number and point else number
 
 
-def _negative(text: str, start: int) -> bool:
-    return text[start - 1 : start] == "负" and _NEGATIVE.search(text[max(0, start - 2) : start]) is not None
+def _sign(text: str, start: int) -> int:
+    """How many characters of 负 or 负的 stand before a number; none where 胜负 or 正负 does."""
+    if text[start - 1 : start] not in ("负", "的"):
+        return 0
+    found = _NEGATIVE.search(text[max(0, start - 3) : start])
+    return len(found[0]) if found else 0
 
 
 def _signed(text: str, start: int, end: int, written: str) -> Edit:
-    return Edit(start - 1, end, "-" + written) if _negative(text, start) else Edit(start, end, written)
+    sign = _sign(text, start)
+    return Edit(start - sign, end, "-" + written) if sign else Edit(start, end, written)
 
 
 def _percent(text: str, start: int, end: int) -> Piece | None:
     found = _PERCENT.match(text, start)
     if not found:
         return _myriadth(text, start)
-    scale, minus, number, decimals, _, upper = found.groups()
-    if scale == "百" and number == "百" and not decimals:
-        return [Edit(start, found.end(3), "100%")], found.end(3)
-    whole = number if number[0].isascii() else _number(number)
+    scale, short, minus, number, decimals, upper = found.groups()
+    stop = found.end(5) if decimals else found.end(4)
+    if about := _ABOUT_PERCENT.match(text, stop):
+        return [], about.end()
+    if scale != "千" and number == "百":
+        whole: str | None = "100"
+    else:
+        whole = number if number[0].isascii() else _number(number)
     if whole is None:
         return None
-    sign = "%" if scale == "百" else "‰"
-    stop = found.end(4) if decimals else found.end(3)
+    if short and len(number) == 1 and CLASSIFIER.match(text, stop):
+        return [], stop
+    sign = "‰" if scale == "千" else "%"
     rate = whole + ("." + digits(decimals) if decimals else "")
     edit = _signed(text, start, stop, rate + sign)
     pieces = [Edit(edit.start, edit.end, "-" + edit.text) if minus else edit]
     high = _number(upper) if upper else None
     if high is None:
         return pieces, stop
-    return [*pieces, Edit(found.start(6), found.end(6), high + sign)], found.end(6)
+    return [*pieces, Edit(*found.span(6), high + sign)], found.end(6)
 
 
 def _myriadth(text: str, start: int) -> Piece | None:
@@ -150,6 +172,21 @@ def _ratio(text: str, start: int, end: int) -> Piece | None:
     return [Edit(start, found.end(), ":".join(side for side in sides if side))], found.end()
 
 
+def _arithmetic(text: str, start: int, end: int) -> Piece | None:
+    """Numbers that are added or multiplied: all in digits where one of them would be, none in 三加五等于八."""
+    found = _ARITHMETIC.match(text, start)
+    if not found:
+        return None
+    operands = [(operand.span(), _decimal_number(operand[0])) for operand in _OPERAND.finditer(text, *found.span())]
+    numbers = [number for _, number in operands if number]
+    if len(numbers) < len(operands) or not (
+        any(len(number) > 1 for number in numbers) or STRICT.match(text, found.end())
+    ):
+        return None
+    (first, number), *others = ((span, number) for span, number in operands if number)
+    return [_signed(text, *first, number), *(Edit(*span, number) for span, number in others)], found.end()
+
+
 def _version(text: str, start: int, end: int) -> Piece | None:
     found = _VERSION.match(text, start)
     if not found:
@@ -158,6 +195,18 @@ def _version(text: str, start: int, end: int) -> Piece | None:
     if None in parts:
         return None
     return [Edit(start, found.end(), ".".join(part for part in parts if part))], found.end()
+
+
+def _named_version(text: str, start: int, end: int) -> Piece | None:
+    """三点十二 behind a Latin name or beside 版本, which would be a time elsewhere."""
+    found = _NAMED_VERSION.match(text, start)
+    if not found or _AT.match(text, found.end()):
+        return None
+    named = _BEFORE_VERSION.search(text[max(0, start - 5) : start]) or text.startswith("版", found.end())
+    major, minor = cardinal(found[1]), cardinal(found[2])
+    if not named or major is None or minor is None or not found[2].strip(DIGIT):
+        return None
+    return [Edit(start, found.end(), f"{major}.{minor}")], found.end()
 
 
 def _time(text: str, start: int, end: int) -> Piece | None:
@@ -198,14 +247,14 @@ def _minutes(text: str, start: int, end: int, clock: bool, before: str) -> Edit 
     if after == "刻" and run in ("一", "三", "两"):
         return Edit(start, end, str(VALUES[run]))
     minute = cardinal(run[1:]) if run[0] in "零〇" and len(run) == 2 else cardinal(run)
-    if minute is None or minute > 59 or (run[0] in "零〇" and len(run) > 2):
+    if minute is None or minute > 59 or (run[0] in "零〇" and len(run) != 2):
         return None
     of_hour = after == "分" and text[end + 1 : end + 2] not in ("之", "钟")
     if "十" in run:
         return Edit(start, end, str(minute)) if after != "点" else None
     if run[0] in "零〇":
         # 2.05 is 二点零五: with 两 it is an hour.
-        timely = of_hour or ((clock or text[start - 2] == "两") and after != "点")
+        timely = of_hour or ((clock or text[start - 2] == "两" or _AT.match(text, end)) and after != "点")
         return Edit(start, end, f"{minute:02d}") if timely else None
     return Edit(start, end, str(minute)) if of_hour and not _SCORE.search(before) else None
 
@@ -214,11 +263,14 @@ def _decimal(text: str, start: int, end: int) -> Piece | None:
     found = _KILO_DECIMAL.match(text, start) or _DECIMAL.match(text, start)
     if not found:
         return None
-    whole = _number(found[1])
-    if whole is None:
-        return None
+    whole, (start_of_tail, stop) = _number(found[1]), found.span(2)
     unit = found[3] or "" if found.re is _DECIMAL else ""
-    return [_signed(text, start, found.end(), f"{whole}.{digits(found[2])}{unit}")], found.end()
+    if not unit and text[stop - 1] == "两":
+        stop -= 1
+    if whole is None or stop == start_of_tail:
+        return None
+    end = found.end() if unit else stop
+    return [_signed(text, start, end, f"{whole}.{digits(text[start_of_tail:stop])}{unit}")], end
 
 
 def _mixed(text: str, start: int, end: int) -> Piece | None:
@@ -228,7 +280,7 @@ def _mixed(text: str, start: int, end: int) -> Piece | None:
     if start == 0 or not _FIGURE.match(text, start - 1):
         return None
     run = text[start:end]
-    front = re.search("(?<![0-9.])[1-9][0-9]{0,3}$", text[max(0, start - 6) : start])
+    front = re.search("(?<![0-9０-９.．,，])[1-9][0-9]{0,3}$", text[max(0, start - 6) : start])
     if front and len(run) == 2 and run[0] in "百千" and run[1] in "万亿":
         zeros = "00" if run[0] == "百" else "000"
         return [Edit(start - len(front[0]), end, front[0] + zeros + run[1])], end
@@ -246,10 +298,13 @@ def _plain(text: str, start: int, end: int, previous: int) -> Piece:
         return _single(text, start, end, previous), end
     if not run.strip(DIGIT):
         return _digit_string(text, start, end, previous), end
-    value = cardinal(run)
+    value, stop = cardinal(run), end
+    if value is None and run[-1] == "两":
+        # A weight: the number ends before it.
+        value, stop = cardinal(run[:-1]), end - 1
     if value is None or _about(text, start, end):
         return [], end
-    return [_signed(text, start, end, amount(value))], end
+    return [_signed(text, start, stop, amount(value))], end
 
 
 def _about(text: str, start: int, end: int) -> bool:
@@ -313,7 +368,7 @@ def _single_counts(text: str, start: int, end: int, previous: int, value: int) -
         or _after_unit(text, start, end, previous)
         or _beside_latin(text, start, end)
         or (value == 10 and (CLASSIFIER.match(text, end) is not None or not _HAN_BUT_MORE.match(text, end)))
-        or (_negative(text, start) and not CLASSIFIER.match(text, end))
+        or (_sign(text, start) > 0 and not CLASSIFIER.match(text, end))
         or _opens_range(text, end)
     )
 
@@ -364,4 +419,4 @@ def _opens_range(text: str, end: int) -> bool:
     return upper > 9 or bool(STRICT.match(text, stop) or (found[1] != "一" and LOOSE.match(text, stop)))
 
 
-_RULES: tuple[Rule, ...] = (_mixed, _percent, _fraction, _ratio, _version, _time, _decimal)
+_RULES: tuple[Rule, ...] = (_mixed, _percent, _fraction, _ratio, _version, _named_version, _arithmetic, _time, _decimal)

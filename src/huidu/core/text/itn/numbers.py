@@ -7,22 +7,34 @@ for any run of inner zeros.
 import re
 
 DIGIT = "零〇一幺二两三四五六七八九"
-CHARACTERS = DIGIT + "十百千万亿"
+CHARACTERS = DIGIT + "十廿卅百千万亿"
+# Of cheques and contracts, and traditional ones: read as the everyday character in the same place.
+FORMAL = "壹贰貳叁參叄肆伍陆陸柒捌玖拾佰仟萬億兩"
+EVERYDAY = str.maketrans(FORMAL, "一二二三三三四五六六七八九十百千万亿两")
 VALUES = dict(zip(DIGIT, (0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
 READ = "零一二三四五六七八九"
 
 TEN_THOUSAND = 10**4
 HUNDRED_MILLION = 10**8
+TRILLION = 10**12
 READABLE = 10**16
+_UNITS = (("兆", TRILLION), ("亿", HUNDRED_MILLION), ("万", TEN_THOUSAND))
 
+# 两 stands before 百, 千, 万 and 亿; at the end, as in 一百两, it is a weight.
 _D = "[一二两三四五六七八九]"
-_TENS = f"{_D}?十{_D}?"
-_HUNDREDS = f"{_D}百(?:零{_D}|零?{_TENS}|{_D})?"
-_THOUSANDS = f"{_D}千(?:零?{_HUNDREDS}|零?{_TENS}|零?{_D})?"
+_LAST = "[一二三四五六七八九]"
+_TENS = f"{_D}?十{_LAST}?"
+_HUNDREDS = f"{_D}百(?:零{_D}|零?{_TENS}|{_LAST})?"
+_THOUSANDS = f"{_D}千(?:零?{_HUNDREDS}|零?{_TENS}|零{_D}|{_LAST})?"
 _SECTION = f"(?:{_THOUSANDS}|{_HUNDREDS}|{_TENS}|{_D})"
-_CARDINAL = re.compile(f"(?:(?:{_SECTION}万(?:零?{_SECTION})?|{_SECTION})亿)?(?:零?{_SECTION}万)?(?:零?{_SECTION})?")
+_REST = f"(?:零?(?:{_THOUSANDS}|{_HUNDREDS}|{_TENS})|零{_D}|{_LAST})"
+_CARDINAL = re.compile(
+    f"{_D}|(?:{_SECTION}兆)?(?:零?(?:{_SECTION}万(?:零?{_SECTION})?|{_SECTION})亿)?(?:零?{_SECTION}万)?{_REST}?"
+)
 _LONGEST = 40
 _SCALE = {"十": 10, "百": 100, "千": 1000}
+_RARE = re.compile(f"[〇廿卅{FORMAL}]")
+_COMMON = EVERYDAY | {ord("〇"): "零", ord("廿"): "二十", ord("卅"): "三十"}
 
 
 def digits(run: str) -> str:
@@ -31,16 +43,21 @@ def digits(run: str) -> str:
 
 
 def cardinal(run: str) -> int | None:
-    """The value of a well-formed number: 一千零八十六 is 1086, 两百五 250, 一万二 12000, 三 3, 零 0; otherwise None."""
+    """The value of a well-formed number: 一千零八十六 is 1086, 两百五 250, 一万二 12000, 三 3, 零 0; otherwise None.
+
+    Also of one in other characters: 廿二 is 22, 一兆 10**12, 壹佰零伍 105.
+    """
     if run in ("零", "〇"):
         return 0
-    if not run or len(run) > _LONGEST or run[0] == "零" or not _CARDINAL.fullmatch(run):
+    if not run or len(run) > _LONGEST or run[0] == "零":
         return None
+    if not _CARDINAL.fullmatch(run):
+        return cardinal(run.translate(_COMMON)) if _RARE.search(run) else None
     return _value(run)
 
 
 def _value(run: str) -> int:
-    for character, unit in (("亿", HUNDRED_MILLION), ("万", TEN_THOUSAND)):
+    for character, unit in _UNITS:
         head, found, tail = run.rpartition(character)
         if found:
             return _value(head) * unit + _rest(tail, unit)

@@ -36,35 +36,39 @@ def numeral_errors(reference: str, hypothesis: str) -> ErrorCounts:
 def missed(said: Sequence[Numeral], heard: Sequence[Numeral]) -> list[Missed]:
     """The counted numerals of the one that have no fitting one in the other, in order.
 
-    First what stands in the same order is matched (the alignment with the fewest edits), then what shares a reading
-    wherever it stands, then what is one number here and several there.
+    First what stands in the same place is matched (by the alignment with the fewest edits), then what shares a
+    reading wherever it stands, then what is one number here and several there.
     """
     beside, left, free = _aligned(said, heard)
     left, free = _by_reading(said, heard, left, free)
     atoms = _Atoms(heard[index] for index in free)
+    unused = set(free)
     found = []
     for index in left:
         errors = atoms.errors(said[index])
         if errors:
-            found.append(Missed(said[index], beside.get(index), errors))
+            other = beside.get(index)
+            found.append(Missed(said[index], heard[other] if other is not None and other in unused else None, errors))
     return found
 
 
-def _aligned(said: Sequence[Numeral], heard: Sequence[Numeral]) -> tuple[dict[int, Numeral], list[int], list[int]]:
+def _aligned(said: Sequence[Numeral], heard: Sequence[Numeral]) -> tuple[dict[int, int], list[int], list[int]]:
     """What stands beside what without being equal, and the indices that have no equal in order on either side."""
     kinds: dict[tuple[Reading, ...], int] = {}
     numbers = [[kinds.setdefault(numeral.readings, len(kinds)) for numeral in side] for side in (said, heard)]
-    beside: dict[int, Numeral] = {}
+    beside: dict[int, int] = {}
     left: list[int] = []
     free: list[int] = []
     for step in Levenshtein.opcodes(*numbers):
         if step.tag == "equal":
             continue
-        left += range(step.src_start, step.src_end)
-        free += range(step.dest_start, step.dest_end)
-        if step.tag == "replace":
-            pairs = zip(range(step.src_start, step.src_end), range(step.dest_start, step.dest_end), strict=False)
-            beside |= {index: heard[other] for index, other in pairs}
+        pairs = list(zip(range(step.src_start, step.src_end), range(step.dest_start, step.dest_end), strict=False))
+        beside |= dict(pairs)
+        # One for one, so that an index is in a fitting pair on both sides or on none.
+        fitting = [pair for pair in pairs if not set(said[pair[0]].readings).isdisjoint(heard[pair[1]].readings)]
+        matched, taken = {index for index, _ in fitting}, {other for _, other in fitting}
+        left += [index for index in range(step.src_start, step.src_end) if index not in matched]
+        free += [other for other in range(step.dest_start, step.dest_end) if other not in taken]
     return beside, left, free
 
 

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from huidu.core.text.numerals.english_amounts import Amount, amount, product
-from huidu.core.text.numerals.english_context import CENTS, NUMBER_WORDS, country_after, is_number, unit_after
+from huidu.core.text.numerals.english_context import (
+    CENTS,
+    CURRENCIES,
+    NUMBER_WORDS,
+    country_after,
+    is_number,
+    unit_after,
+)
 from huidu.core.text.numerals.english_runs import (
     ALL_SCALES,
     DECADES,
@@ -24,9 +31,8 @@ from huidu.core.text.numerals.numeral import Numeral
 _WORDS = NUMBER_WORDS | SIMPLE_ORDINALS.keys() | DECADES.keys() | SCALE_ORDINALS.keys() | OH
 _STARTS = _WORDS | REPEATS.keys() | word_set("a an half quarter point minus negative plus")
 # A text without any of these has no English number.
-_TELLING = sorted(_WORDS | word_set("point percent per dozen half quarter past dollars euros pounds"))
+_TELLING = sorted(_WORDS | word_set("point percent per dozen half quarter past") | CURRENCIES.keys())
 _POSSIBLE = re.compile(f"(?<![A-Za-z])(?:{'|'.join(_TELLING)})(?![A-Za-z])", re.IGNORECASE | re.ASCII)
-_CURRENCIES = {form: word + "s" for word in ("dollar", "euro", "pound") for form in (word, word + "s")}
 _BETWEEN = frozenset({"to", "or"})
 
 
@@ -57,8 +63,9 @@ def _found(words: list[str], at: int) -> Found | None:
     if words[at] not in _STARTS and not is_figures(words[at]):
         return None
     found = time_of_day(words, at) or _signed(words, at)
-    # Digits alone are left to the reader of digits.
-    return found if found and not (is_figures(words[at]) and found.after == at + 1) else None
+    # Digits alone are left to the reader of digits, and in "a dollar" nobody has counted.
+    has_number_word = not is_figures(words[at]) and words[at] != "a"
+    return found if found and (has_number_word or found.after > at + 1) else None
 
 
 def _signed(words: list[str], at: int) -> Found | None:
@@ -100,7 +107,7 @@ def _below_zero(words: list[str], said: Amount) -> Found | None:
 def _money(words: list[str], said: Amount) -> Found | None:
     """Two dollars and seventy cents; seventy five dollars sixty three where the text ends there."""
     at = said.after + country_after(words, said.after)
-    if words[at] not in _CURRENCIES or not said.is_whole:
+    if words[at] not in CURRENCIES or not said.is_whole:
         return None
     has_and = words[at + 1] == "and"
     cents = small_number(words, at + 1 + has_and)
@@ -108,7 +115,7 @@ def _money(words: list[str], said: Amount) -> Found | None:
         return None
     whole = said.texts[0]
     value = product(f"{whole}.{cents[0]:02d}", 1)
-    form = " ".join([value, *words[said.after : at], _CURRENCIES[words[at]]])
+    form = " ".join([value, *words[said.after : at], CURRENCIES[words[at]]])
     if words[cents[1]] in CENTS:
         return Found(((value,),), form, cents[1] + 1)
     if not has_and and cents[0] >= 10 and words[cents[1]] in ("", ","):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from huidu.core.text.itn.english_words import DIGITS, SCALES, written_ordinal
 from huidu.core.text.numerals.english_context import (
     BEFORE_NOUN,
+    CURRENCIES,
     HALVED,
     half_day_after,
     in_date,
@@ -71,6 +72,8 @@ def amount(words: list[str], at: int) -> Amount | None:
         return Amount(("12",), at + 2, counted=False)
     if word in ("a", "an") and words[at + 1] in HALVED:
         return _and_a_half(words, "1", at + 1)
+    if word == "a" and words[at + 1] in CURRENCIES:
+        return Amount(("1",), at + 1, counted=False)
     if word == "half":
         return _half(words, at)
     if word == "quarter":
@@ -225,6 +228,9 @@ def _of_run(words: list[str], at: int) -> Amount | None:
     chunks = run(words, at)
     if not chunks:
         return None
+    part = denominator(words, chunks[0].after, plural=True) if len(chunks) == 2 else None
+    if part:  # three twenty fifths
+        return Amount((f"{chunks[0].digits}/{part[0]}",), part[1])
     last, joined = chunks[-1], "".join(piece.digits for piece in chunks)
     if last.kind is Kind.ORDINAL:
         return _ordinal(words, at, last) if len(chunks) == 1 else _part_or_ordinal(words, at, chunks)
@@ -248,9 +254,11 @@ def _ordinal(words: list[str], at: int, piece: Chunk) -> Amount | None:
     if is_second_of_time(words, at):
         return None
     value = int(piece.digits)
-    counted = value > 9 or in_date(words, at, piece.after)
-    form = written_ordinal(piece.digits)
-    return Amount((piece.digits,), piece.after, (), tuple(_no_ordinals(words, at, piece)), form, counted)
+    is_day = in_date(words, at, piece.after)
+    # June third is written June 3.
+    form = piece.digits if is_day else written_ordinal(piece.digits)
+    others = tuple(_no_ordinals(words, at, piece))
+    return Amount((piece.digits,), piece.after, others=others, form=form, counted=value > 9 or is_day)
 
 
 def _no_ordinals(words: list[str], at: int, piece: Chunk) -> Iterator[Reading]:
@@ -286,6 +294,8 @@ def _several(words: list[str], at: int, chunks: list[Chunk], joined: str) -> Amo
     parts: tuple[Reading, ...] = (tuple(piece.digits for piece in chunks),) if len(chunks) < _TELEPHONE else ()
     time = run_time(chunks)
     times: tuple[Reading, ...] = ((time,),) if time else ()
+    if len(chunks) == 2 and chunks[1].kind is Kind.PAIR:  # a price: nineteen ninety five
+        parts += ((product(".".join(parts[0]), 1),),)
     if time and is_rather_time(words, at, chunks):
         return Amount((joined,), after, leading=times, others=parts)
     # Sixteen nine is no number, but two.

@@ -5,10 +5,14 @@ from huidu.core.text.numerals.english_runs import ALL_SCALES, is_figures, is_o_c
 
 NUMBER_WORDS = frozenset({*DIGITS, *TEENS, *TENS, *ALL_SCALES, "hundred"})
 MONTHS = word_set("january february march april may june july august september october november december")
+# What money is counted in, and the plural of each.
+CURRENCIES = {form: word + "s" for word in ("dollar", "euro", "pound") for form in (word, word + "s")}
 CENTS = word_set("cent cents penny pennies pence")
 BEFORE_TIME = word_set("at by until till til before after since around")
 # Behind these a number is a name and no time.
 BEFORE_NAME = word_set("room number flight route highway bus gate suite apartment extension page line")
+# Behind these "second" is a unit of time: a second, a split second.
+_BEFORE_SECONDS = word_set("a per each every half split")
 # Behind these "point" is a noun: the point one should make.
 BEFORE_NOUN = word_set("the this that these some any no what which my your his her our their one's")
 
@@ -72,6 +76,3 @@ def in_date(words: list[str], at: int, after: int) -> bool:
 def is_second_of_time(words: list[str], at: int) -> bool:
     """Whether "second" there is a unit: one second, per second, a split second."""
     return words[at] == "second" and (is_number(words[at - 1]) or words[at - 1] in _BEFORE_SECONDS)
-
-
-_BEFORE_SECONDS = word_set("a per each every half split")

@@ -9,6 +9,7 @@ from huidu.core.text.numerals.english_context import (
     BEFORE_NOUN,
     CURRENCIES,
     HALVED,
+    MONTHS,
     half_day_after,
     in_date,
     is_number,
@@ -228,6 +229,8 @@ def _of_run(words: list[str], at: int) -> Amount | None:
     chunks = run(words, at)
     if not chunks:
         return None
+    if words[at - 1] in MONTHS and _is_day_and_year(chunks):
+        return Amount((chunks[0].digits,), chunks[0].after)
     part = denominator(words, chunks[0].after, plural=True) if len(chunks) == 2 else None
     if part:  # three twenty fifths
         return Amount((f"{chunks[0].digits}/{part[0]}",), part[1])
@@ -240,6 +243,12 @@ def _of_run(words: list[str], at: int) -> Amount | None:
     if may_go_on and (found := _after_whole(words, joined, last.after)):
         return found
     return _several(words, at, chunks, joined) if len(chunks) > 1 else _single(words, at, last)
+
+
+def _is_day_and_year(chunks: list[Chunk]) -> bool:
+    """June twenty five nineteen ninety nine, and not july fifteen oh six."""
+    is_day = len(chunks[0].digits) < 3 and 0 < int(chunks[0].digits) < 32
+    return is_day and sum(len(piece.digits) for piece in chunks[1:5]) == 4 and len(chunks) < 5
 
 
 def _part_or_ordinal(words: list[str], at: int, chunks: list[Chunk]) -> Amount:

@@ -199,6 +199,8 @@ def test_a_one_counts_where_it_is_a_quantity_or_a_day(text: str) -> None:
         ("one to three or one or two", ["1", "3", "1", "2"]),
         ("ten minus five plus two", ["10", "5", "2"]),
         ("june third eighteen seventy one", ["3", "1871"]),
+        ("june twenty five nineteen ninety nine", ["25", "1999"]),
+        ("july fifteen o six", ["1506"]),
         ("five dollars twenty people", ["5", "20"]),
         ("at this point two people", ["2"]),
         ("oh two people and nineteen oh my god", ["2", "19"]),

@@ -22,7 +22,6 @@ SIMPLE_ORDINALS = {"zeroth": 0} | ORDINALS | TEEN_ORDINALS | TENS_ORDINALS
 DECADES = {word[:-1] + "ies": value for word, value in TENS.items()} | {"tens": 10}
 REPEATS = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 OH = frozenset({"oh", "o"})
-CLOCK = frozenset({"clock", "clocks"})
 POINTS = frozenset({"point", "dot"})
 # Whoever says several hundred has not said how many.
 _VAGUE = word_set("several few couple many some of per the this that #")
@@ -34,8 +33,9 @@ _FIGURES = (
     f"(?![{_LETTER}0-9_%‰:/~^-]|[.,][0-9])"
 )
 _TOKEN = re.compile(f"(?P<word>[{_LETTER}]+(?:['’][{_LETTER}]+)*)|(?P<figures>{_FIGURES})|[0-9]+")
-# Blanks, a hyphen, and the marks of o' clock and a.m.
-_GAP = re.compile("['’]? +|-|(?<=[ap])\\. ?(?=m)", re.IGNORECASE)
+# Blanks, a hyphen, and the apostrophe of o' clock.
+_GAP = re.compile("['’]? +|-")
+_COMMA = re.compile("[,，、] *")
 _PADDING = 8
 
 
@@ -68,14 +68,14 @@ class Cardinal(NamedTuple):
 def tokens(text: str) -> tuple[list[str], list[tuple[int, int]]]:
     """The words in lower case and the offsets of each; numbers in digits are words, "#" for those not to be read here.
 
-    An empty word stands between two that do not stand together, and a few at the end: positions a little outside of
-    the words are empty, too.
+    A comma or an empty word stands between two that do not stand together, and a few empty ones at the end: positions
+    a little outside of the words are empty, too.
     """
     words: list[str] = []
     spans: list[tuple[int, int]] = []
     for token in _TOKEN.finditer(text):
-        if spans and not _GAP.fullmatch(text, spans[-1][1], token.start()):
-            words.append("")
+        if spans and not _stand_together(text, spans[-1][1], token):
+            words.append("," if _COMMA.fullmatch(text, spans[-1][1], token.start()) else "")
             spans.append((spans[-1][1], spans[-1][1]))
         if token["word"]:
             words.append(token[0].lower().replace("’", "'"))
@@ -83,6 +83,14 @@ def tokens(text: str) -> tuple[list[str], list[tuple[int, int]]]:
             words.append(token[0].replace(",", "") if token["figures"] else "#")
         spans.append(token.span())
     return words + [""] * _PADDING, spans
+
+
+def _stand_together(text: str, end: int, token: re.Match[str]) -> bool:
+    start = token.start()
+    # The point in a.m.
+    if text[end - 1] in "apAP" and token[0] in ("m", "M") and text[end:start].rstrip() == ".":
+        return True
+    return _GAP.fullmatch(text, end, start) is not None
 
 
 def is_figures(word: str) -> bool:
@@ -162,7 +170,12 @@ def _begins_digit(words: list[str], at: int) -> bool:
 
 
 def _is_oh(words: list[str], at: int) -> bool:
-    return words[at] in OH and words[at + 1] not in CLOCK
+    return words[at] in OH and not is_o_clock(words, at)
+
+
+def is_o_clock(words: list[str], at: int) -> bool:
+    """Whether o and clock stand there as two words."""
+    return words[at] in OH and words[at + 1] == "clock"
 
 
 def _digit(words: list[str], at: int) -> str:
@@ -220,6 +233,16 @@ def _digits(words: list[str], at: int) -> Chunk | None:
         return Chunk(digit * REPEATS[words[at]], at + 2, Kind.DIGITS) if digit else None
     digit = _digit(words, at)
     return Chunk(digit, at + 1, Kind.DIGITS) if digit else None
+
+
+def digit_group(words: list[str], at: int) -> Chunk | None:
+    """Single digits, one after the other, as long as they come."""
+    if _is_oh(words, at) and not _oh_begins_number(words, at):
+        return None
+    found = ""
+    while piece := _digits(words, at):
+        found, at = found + piece.digits, piece.after
+    return Chunk(found, at, Kind.DIGITS) if found else None
 
 
 def decimals(words: list[str], at: int) -> Chunk | None:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import time
 from collections.abc import Callable
 from itertools import product
 
@@ -293,16 +292,3 @@ def test_ids_are_told_from_words_in_any_order(found: dict[str, str], chance: obj
     content = WRITERS[Format.KALDI]
     read = pair(content(found), content({name: found[name] for name in names}))
     assert read.references == read.hypotheses == tuple(text.strip(" ") for text in found.values())
-
-
-@pytest.mark.parametrize("form", Format)
-@pytest.mark.parametrize("unit", [" ", '"', '""', "<a", ",", "a\t"])
-def test_a_long_line_takes_time_by_its_length_only(form: Format, unit: str) -> None:
-    started = time.process_time()
-    problem = ""
-    try:
-        texts("f", b"id,text\n" + (unit * 50_000 + "x").encode(), form)
-    except InvalidError as error:
-        problem = str(error)
-    assert len(problem) < 1000
-    assert time.process_time() - started < 5

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from huidu.core.formats.keys import ID, SAID, Columns, listed
+from huidu.core.formats.keys import AUDIO, ID, SAID, Columns, listed
 from huidu.core.formats.lines import Line
 from huidu.core.testset import Problem, shown
 
@@ -14,6 +14,7 @@ Row = tuple[int, list[str]]
 
 # RFC 4180: a field is quoted whole, with its quotes doubled, or not at all.
 _FIELD = re.compile(r'(?:"(?P<quoted>[^"]*(?:""[^"]*)*)"|(?P<bare>[^",\r\n]*))(?P<end>,|\r?\n|\r|\Z)')
+_EXAMPLES = 4
 _NEWLINE = re.compile(r"\r?\n|\r")
 
 
@@ -112,8 +113,10 @@ def missing_columns(names: Sequence[str], columns: Columns, needed: Sequence[str
     lost = [each for each in needed if not have[each]]
     if not lost:
         return None
+    known = {"id": ID, "audio": AUDIO, "text": SAID}
+    examples = "; ".join(", ".join(known[each][:_EXAMPLES]) for each in lost)
     options = " ".join(f"--{each}-column NAME" for each in lost)
     return (
-        f"no column {', '.join(lost)} among its columns ({listed(names)}); accepted: names such as "
-        f"{', '.join(ID[:3])} and {', '.join(SAID[:4])}, or {options}"
+        f"no column {', '.join(lost)} among its columns ({listed(names)}); accepted: such names as {examples}; or "
+        f"{options}"
     )

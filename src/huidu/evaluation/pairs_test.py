@@ -118,6 +118,12 @@ def test_an_id_that_stands_twice_is_a_mistake_and_no_line_of_words() -> None:
         ('{"id": 1, "text": 5}\n', '{"id": 1, "text": "a"}\n', "r.jsonl h.jsonl", "the text is a JSON int"),
         ('{"id": 1.5, "text": "a"}\n', '{"id": 1, "text": "a"}\n', "r.jsonl h.jsonl", "the id is missing or no text"),
         ('{"id": 1, "text": "\\u0000"}\n', '{"id": 1, "text": "a"}\n', "r.jsonl h.jsonl", "U+0000"),
+        (
+            '[\n{"id": 1}\n]\n',
+            '{"id": 1, "text": "a"}\n',
+            "r.json h.json",
+            "r.json: is a JSON array; accepted: one object",
+        ),
         ('{"id": 1, "text": "a"', '{"id": 1, "text": "a"}\n', "r.jsonl h.jsonl", "no JSON"),
         ("f 1 s 0\n", "f 1 0 1 a\n", "ref.stm hyp.ctm", "too few fields"),
         ("f 1 s 0 1 a\n", "f 1 0 a\n", "ref.stm hyp.ctm", "read 4 fields; accepted: file channel start duration word"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,10 +38,14 @@ def names_of(records: Iterable[Record]) -> list[str]:
 
 def json_records(name: str, lines: Iterable[Line], problems: list[Problem]) -> list[Record]:
     """One object on each line; empty lines hold nothing."""
-    found = []
+    found: list[Record] = []
     for number, line in lines:
         if not line.strip():
             continue
+        if number == 1 and line.lstrip().startswith("["):
+            # Its other lines would be as many problems.
+            problems.append(Problem(name, "is a JSON array; accepted: one object on each line (jq -c '.[]')"))
+            return []
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -100,7 +105,7 @@ def table_records(name: str, header: list[str], rows: Iterable[Row], problems: l
 
 def header_fault(header: Sequence[str]) -> str | None:
     """Why these cannot be the names of a table's columns."""
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     return f"column {shown(', '.join(twice))} stands twice; accepted: each once" if twice else None
 
 

@@ -175,3 +175,51 @@ def test_the_installed_command_scores(files: list[str]) -> None:
     refused = subprocess.run([*command[:-2], "none.trn"], capture_output=True, text=True, check=False)
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
+
+
+def test_files_of_other_tools_are_scored_and_what_was_read_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ref.txt").write_text("utt1 你好\nutt2 再见\n", encoding="utf-8")
+    Path("hyp.csv").write_text("nr,words\nutt2,再见\nutt1,你号\n", encoding="utf-8")
+    options = ["--id-column", "nr", "--text-column", "words"]
+    assert run(["score", "ref.txt", "hyp.csv", *options]) == 0
+    assert "2 sentences, 0 missing, 0 unmatched" in capsys.readouterr().out
+    Path("hyp.txt").write_text("utt1 你好\nutt2 再见\n", encoding="utf-8")
+    assert run(["score", "ref.txt", "hyp.txt"]) == 0
+    assert capsys.readouterr().err == (
+        "huidu: ref.txt and hyp.txt are read as id and text (--format txt compares line by line)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "你好\n".encode("utf-16"),
+        "请拨打一零零八六\n".encode("gbk"),
+        b"a\rb\r",
+        b"a\0b\n",
+        b"RIFF\0\0\0\0WAVE",
+        b"a\nb\n",
+    ],
+)
+def test_what_nobody_means_is_refused_in_one_line(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ref.txt").write_text("a\n")
+    Path("hyp.txt").write_bytes(content)
+    assert run(["score", "ref.txt", "hyp.txt"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "hyp.txt" in line
+    assert "accepted" in line
+
+
+def test_a_problem_of_many_lines_is_counted(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.trn").write_bytes(b"no id\n" * 1000 + b"\xff\n")
+    assert run(["score", files[0], "bad.trn"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "huidu: bad.trn: 1001 problems:"
+    assert lines[-1] == "huidu: and 995 more like that of bad.trn:1, the last at bad.trn:1000"
+    assert len(lines) == 8

@@ -98,3 +98,16 @@ def test_ids_and_texts_that_can_be_are_accepted() -> None:
 )
 def test_transcribers_marks_are_found(text: str, marks: list[str]) -> None:
     assert markup(text) == marks
+
+
+@given(st.lists(st.sampled_from(["a1", "b22", "c"]), min_size=1, max_size=30))
+def test_on_a_terminal_each_problem_is_said_once_and_many_of_a_kind_are_counted(names: list[str]) -> None:
+    problems = [Problem(f"set.tsv:{at}", f"{name} is not in text; accepted: both") for at, name in enumerate(names)]
+    lines = SetError("set.tsv", problems).lines()
+    if len(names) == 1:
+        assert lines == [str(problems[0])]
+        return
+    assert lines[0] == f"set.tsv: {len(names)} problems:"
+    assert lines[1:6] == [str(each) for each in problems[:5]]
+    more = [f"and {len(names) - 5} more like that of set.tsv:0, the last at {problems[-1].where}"]
+    assert lines[6:] == (more if len(names) > 5 else [])

@@ -2,11 +2,12 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from huidu.core.formats.keys import ID, SAID, Columns, listed
+from huidu.core.formats.keys import AUDIO, ID, SAID, Columns, listed
 from huidu.core.formats.lines import Line
 from huidu.core.testset import Problem, shown
 
@@ -14,6 +15,7 @@ Row = tuple[int, list[str]]
 
 # RFC 4180: a field is quoted whole, with its quotes doubled, or not at all.
 _FIELD = re.compile(r'(?:"(?P<quoted>[^"]*(?:""[^"]*)*)"|(?P<bare>[^",\r\n]*))(?P<end>,|\r?\n|\r|\Z)')
+_EXAMPLES = 4
 _NEWLINE = re.compile(r"\r?\n|\r")
 
 
@@ -36,10 +38,14 @@ def names_of(records: Iterable[Record]) -> list[str]:
 
 def json_records(name: str, lines: Iterable[Line], problems: list[Problem]) -> list[Record]:
     """One object on each line; empty lines hold nothing."""
-    found = []
+    found: list[Record] = []
     for number, line in lines:
         if not line.strip():
             continue
+        if number == 1 and line.lstrip().startswith("["):
+            # Its other lines would be as many problems.
+            problems.append(Problem(name, "is a JSON array; accepted: one object on each line (jq -c '.[]')"))
+            return []
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -99,7 +105,7 @@ def table_records(name: str, header: list[str], rows: Iterable[Row], problems: l
 
 def header_fault(header: Sequence[str]) -> str | None:
     """Why these cannot be the names of a table's columns."""
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     return f"column {shown(', '.join(twice))} stands twice; accepted: each once" if twice else None
 
 
@@ -112,8 +118,10 @@ def missing_columns(names: Sequence[str], columns: Columns, needed: Sequence[str
     lost = [each for each in needed if not have[each]]
     if not lost:
         return None
+    known = {"id": ID, "audio": AUDIO, "text": SAID}
+    examples = "; ".join(", ".join(known[each][:_EXAMPLES]) for each in lost)
     options = " ".join(f"--{each}-column NAME" for each in lost)
     return (
-        f"no column {', '.join(lost)} among its columns ({listed(names)}); accepted: names such as "
-        f"{', '.join(ID[:3])} and {', '.join(SAID[:4])}, or {options}"
+        f"no column {', '.join(lost)} among its columns ({listed(names)}); accepted: such names as {examples}; or "
+        f"{options}"
     )

@@ -108,7 +108,7 @@ def quantity(rng: Random) -> Number:
 
 
 def bare(rng: Random) -> Number:
-    value = some_value(rng, 10)
+    value = some_value(rng, 11)
     return Number((say(value),), (str(value), thousands(value)))
 
 
@@ -383,11 +383,10 @@ def sum_of(rng: Random) -> Number:
 
 
 def single(rng: Random) -> Number:
-    """A doubtful single digit: it satisfies, and is not counted itself."""
-    value = rng.randint(2, 9)
-    before, behind = rng.choice(
-        [("", "星酒店"), ("第", "天"), ("", "年级"), ("", "单元"), ("请按", "键"), ("选项", "是对的")]
-    )
+    """A doubtful single digit: it satisfies, and is not counted itself. 三星 is a firm as well."""
+    value = rng.randint(4, 9)
+    places = [("", "星酒店"), ("第", "天"), ("", "年级"), ("", "单元"), ("请按", "键"), ("选项", "是对的")]
+    before, behind = rng.choice(places)
     return Number((before + FIGURES[value] + behind,), (f"{before}{value}{behind}",))
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from huidu.control.controller import Controller
     from huidu.control.parts import Config
     from huidu.control.retention import Retention
+    from huidu.core.formats.keys import Asked
     from huidu.core.testset import TestSet, Utterance
     from huidu.evaluation.recognise import Transcribe
     from huidu.recognition.crowd import CrowdLimits
@@ -335,11 +336,14 @@ class SystemClock:
         return time.monotonic()
 
 
-def read_set(path: Path, name: str | None = None) -> "TestSet":
-    """The test set at a path. Raises `SetError` with everything that is wrong with it."""
+def read_set(path: Path, name: str | None = None, asked: "Asked | None" = None) -> "TestSet":
+    """The test set at a path; `asked` names its columns where they cannot be told.
+
+    Raises `SetError` with everything that is wrong with it.
+    """
     from huidu.adapters.testsets.reader import read_test_set
 
-    return read_test_set(path, name)
+    return read_test_set(path, name, asked)
 
 
 @contextmanager

@@ -44,9 +44,8 @@ def run(arguments: list[str]) -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except HuiduError as error:
-        problems = getattr(error, "problems", ())
-        for line in (error, *(problems if len(problems) > 1 else ())):
-            print(f"huidu: {' '.join(str(line).split())}", file=sys.stderr)
+        for line in error.lines():
+            print(f"huidu: {' '.join(line.split())}", file=sys.stderr)
         return next(code for kind, code in EXIT_OF.items() if isinstance(error, kind))
     except OSError as error:
         where = error.filename or "the data folder"

@@ -46,6 +46,9 @@ def evaluate(
     fresh: Annotated[bool, typer.Option("--fresh", help="Recognise again what was recognised before.")] = False,
     weights: Annotated[str, typer.Option(help="Of the alignment: unit or sclite.")] = "unit",
     hotwords: Annotated[Path | None, typer.Option(help="Words that must come out right, one on each line.")] = None,
+    id_column: Annotated[str | None, typer.Option(help="The set's column (CSV, TSV) or key (JSONL) of ids.")] = None,
+    text_column: Annotated[str | None, typer.Option(help="Its column or key of reference texts.")] = None,
+    audio_column: Annotated[str | None, typer.Option(help="Its column or key of audio files.")] = None,
     drop_fillers: Annotated[
         bool, typer.Option("--drop-fillers", help="Texts are compared without 嗯, 啊, um.")
     ] = False,
@@ -58,6 +61,8 @@ def evaluate(
 
     Exit status 0: all proven not worse; 4: one proven worse; 3: otherwise.
     """
+    from huidu.core.formats.keys import Asked
+    from huidu.core.testset import grouped
     from huidu.core.text.normalise import Normaliser
     from huidu.evaluation.result import Settings as Comparing
     from huidu.evaluation.result import document
@@ -77,11 +82,12 @@ def evaluate(
         most,
     )
     page = None if no_report else _writable(report or _default_report(name, versions))
-    found = read_set(place, name)
-    for warning in found.warnings[:_NAMED]:
+    found = read_set(place, name, Asked(id_column, text_column, audio_column))
+    said = grouped(found.warnings)
+    for warning in said[:_NAMED]:
         print(f"huidu: {warning}", file=sys.stderr)
-    if len(found.warnings) > _NAMED:
-        print(f"huidu: and {len(found.warnings) - _NAMED} more such remarks; --json holds all", file=sys.stderr)
+    if len(said) > _NAMED:
+        print(f"huidu: and {len(said) - _NAMED} more such remarks; --json holds all", file=sys.stderr)
     folder = (settings.data if settings else Path("data")) / "evaluation"
     listened = [_listened(found, version, folder, jobs, fresh) for version in chosen]
     result = document(found, listened, comparing, time.time())
@@ -124,12 +130,19 @@ def _chosen(set_path: str, names: list[str], settings: Settings | None) -> tuple
 
 
 def _words(path: Path | None) -> tuple[str, ...]:
+    from huidu.evaluation.hotwords import hotwords
+
     if path is None:
         return ()
     try:
-        return tuple(word for line in path.read_text(encoding="utf-8").splitlines() if (word := line.strip()))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidError(f"hotwords {path} cannot be read ({error}); accepted: UTF-8 text, a word a line") from None
+        found = hotwords(str(path), path.read_bytes())
+    except OSError as error:
+        raise InvalidError(
+            f"hotwords {path} cannot be read ({error.strerror}); accepted: UTF-8 text, a word a line"
+        ) from None
+    for remark in found.remarks:
+        print(f"huidu: {remark}", file=sys.stderr)
+    return found.words
 
 
 def _listened(found: "TestSet", version: Version, folder: Path, jobs: int, fresh: bool) -> "Listened":

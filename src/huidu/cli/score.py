@@ -9,11 +9,12 @@ import typer
 from huidu.cli.app import JsonOption, app, show
 from huidu.cli.worst import ShowOption, check_show, columns, worst_text
 from huidu.core.errors import InvalidError
+from huidu.core.formats.keys import Asked
 from huidu.core.testset import markup
 from huidu.core.text.align import Weights
 from huidu.core.text.normalise import Normaliser
 from huidu.core.text.score import Score, score, total
-from huidu.evaluation.textfiles import Format, Paired, paired, texts
+from huidu.evaluation.textfiles import Format, Paired, Source, read_pair
 from huidu.evaluation.worst import missed_of, missed_pairs, worst
 
 _NAMED = 10
@@ -24,8 +25,10 @@ def score_files(
     reference: Annotated[Path, typer.Argument(metavar="REF", help="What was said.")],
     hypothesis: Annotated[Path, typer.Argument(metavar="HYP", help="What was heard.")],
     form: Annotated[
-        Format | None, typer.Option("--format", help="trn, txt (by line) or tsv; default: by the suffix.")
+        Format | None, typer.Option("--format", help="Of both files; default: each as its name tells.")
     ] = None,
+    id_column: Annotated[str | None, typer.Option(help="The column (CSV, TSV) or key (JSONL) of the ids.")] = None,
+    text_column: Annotated[str | None, typer.Option(help="The column or key of the texts.")] = None,
     weights: Annotated[str, typer.Option(help="unit, or sclite (substitution 4, insertion and deletion 3).")] = "unit",
     per_utterance: Annotated[
         bool, typer.Option("--per-utterance", help="Add each utterance: CER raw, normalised, mixed, wrong numerals.")
@@ -40,10 +43,7 @@ def score_files(
     """Score a text file against another: CER, WER, mixed error rate, numerals. Example: huidu score ref.trn hyp.trn"""
     check_show(most)
     normaliser = Normaliser(drop_fillers, simplified)
-    said = _texts(reference, form)
-    if not said:
-        raise InvalidError(f"{reference} holds no text; accepted: at least one line")
-    found = paired(said, _texts(hypothesis, form))
+    found = read_pair(_source(reference), _source(hypothesis), form, Asked(id_column, text_column))
     scores = score(found.references, found.hypotheses, normaliser, weights_of(weights))
     whole = total(scores)
     result: dict[str, Any] = {
@@ -75,21 +75,17 @@ def weights_of(name: str) -> Weights:
     return known[name]
 
 
-def _texts(path: Path, form: Format | None) -> dict[str, str]:
-    if form is None:
-        suffix = path.suffix.lower().removeprefix(".")
-        if suffix not in set(Format):
-            raise InvalidError(f"{path}: the suffix tells no format; accepted: --format {', '.join(Format)}")
-        form = Format(suffix)
+def _source(path: Path) -> Source:
     try:
-        content = path.read_bytes()
+        return Source(str(path), path.read_bytes())
     except OSError as error:
         raise InvalidError(f"{path} cannot be read ({error.strerror}); accepted: a text file") from None
-    return texts(str(path), content, form)
 
 
 def _remark(found: Paired) -> None:
     """Says on stderr what was counted otherwise than one might think."""
+    for remark in found.remarks:
+        print(f"huidu: {remark}", file=sys.stderr)
     marked = [name for name, text in zip(found.ids, found.references, strict=True) if markup(text)]
     for names, what in (
         (found.missing, "without a hypothesis, all of them counted as deleted"),

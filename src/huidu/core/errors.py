@@ -8,6 +8,10 @@ for these families are tables in `control/app.py`, `recognition/border.py` and `
 class HuiduError(Exception):
     """The base of everything Huidu refuses or cannot do."""
 
+    def lines(self) -> list[str]:
+        """The message as a terminal shows it: one line, or a head and one line for each of several problems."""
+        return [str(self)]
+
 
 class InvalidError(HuiduError):
     """What was given is wrong (a configuration, an upload, an argument): the sender must change it."""

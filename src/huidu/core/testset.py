@@ -16,7 +16,10 @@ from huidu.core.errors import InvalidError
 
 LONGEST_ID = 200
 _NAMED = 3
+_LISTED = 5
 _LONGEST_QUOTE = 60
+_NUMBER = re.compile(r"\d+")
+_QUOTED = re.compile(r"'[^']*'|\([^()]*\)")
 # Noise and speaker marks, alternatives, remarks, and sclite's optional words.
 _MARKUP = re.compile(r"<[^<>]+>|\{[^{}]+\}|\[[^\[\]]+\]|\(%[^()]*\)")
 
@@ -54,6 +57,37 @@ class SetError(InvalidError):
         first = "; ".join(map(str, self.problems[:_NAMED]))
         more = f"; and {left} more" if left > 0 else ""
         super().__init__(f"{name}: {count} problem{'s' if count > 1 else ''}: {first}{more}")
+        self._name = name
+
+    def lines(self) -> list[str]:
+        """The message for a terminal, each problem said once: one line, or one for each and how many there are."""
+        if len(self.problems) == 1:
+            only = str(self.problems[0])
+            return [only if only.startswith(self._name) else str(self)]
+        return [f"{self._name}: {len(self.problems)} problems:", *grouped(self.problems)]
+
+
+def grouped(problems: Sequence[Problem]) -> list[str]:
+    """A line for each problem, of one kind at most five; then for each kind how many more there are."""
+    kinds: dict[str, list[Problem]] = {}
+    lines = []
+    for problem in problems:
+        those = kinds.setdefault(_kind(problem), [])
+        those.append(problem)
+        if len(those) <= _LISTED:
+            lines.append(str(problem))
+    for those in kinds.values():
+        if (more := len(those) - _LISTED) > 0:
+            lines.append(f"and {more} more like that of {those[0].where}, the last at {those[-1].where}")
+    return lines
+
+
+def _kind(problem: Problem) -> str:
+    """What is the same in problems that differ in the line, the name and the number only."""
+    said, accepted, tail = problem.what.partition("; accepted: ")
+    if accepted:
+        return _NUMBER.sub("", tail)
+    return " ".join(word for word in _QUOTED.sub("", said).split() if word.rstrip(".,:;").isalpha())
 
 
 @dataclass(frozen=True, slots=True)

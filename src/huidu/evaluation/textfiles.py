@@ -1,113 +1,159 @@
-"""Texts by id, as `huidu score` reads them: trn, tsv, or one on each line. Pure: takes what a file holds."""
+"""Two files of texts, paired, as `huidu score` reads them. Pure: takes what the files hold."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
+from pathlib import PurePath
 
-from huidu.core.testset import Problem, SetError, id_fault, shown
+from huidu.core.errors import InvalidError
+from huidu.core.formats.keys import Asked, refuse_unknown
+from huidu.core.testset import shown
+from huidu.evaluation.texts.by_column import read_csv, read_jsonl, read_tsv
+from huidu.evaluation.texts.by_line import read_kaldi, read_trn, read_txt
+from huidu.evaluation.texts.by_time import read_by_segments, read_ctm, read_stm, read_two_ctm
+from huidu.evaluation.texts.line_ids import Lines, told, told_by_ids
+from huidu.evaluation.texts.reading import Format, Reading, format_of
 
-_TRN = re.compile(r"(?P<text>.*)\((?P<id>[^()\s]+)\)\s*", re.DOTALL)
+__all__ = ["Format", "Paired", "Source", "paired", "read_pair", "texts"]
+
+_READERS: dict[Format, Callable[[Reading], None]] = {
+    Format.TXT: read_txt,
+    Format.TRN: read_trn,
+    Format.KALDI: read_kaldi,
+    Format.TSV: read_tsv,
+    Format.CSV: read_csv,
+    Format.JSONL: read_jsonl,
+    Format.STM: read_stm,
+    Format.CTM: read_ctm,
+}
+# Two files at once, where what one says depends on the other.
+_PAIR_READERS: dict[tuple[Format, Format], Callable[[Reading, Reading], None]] = {
+    (Format.STM, Format.CTM): read_by_segments,
+    (Format.CTM, Format.CTM): read_two_ctm,
+}
 
 
-class Format(StrEnum):
-    """trn: `text (id)`, NIST's; txt: line N of one file pairs with line N of the other; tsv: id, tab, text."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's name and what it holds."""
 
-    TRN = "trn"
-    TXT = "txt"
-    TSV = "tsv"
+    name: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """References with their hypotheses (None where there is none), and the ids that only the hypotheses have."""
+    """References with their hypotheses (None where there is none), and the ids that only the hypotheses have.
+
+    `remarks` say what was read otherwise than one might think.
+    """
 
     ids: tuple[str, ...]
     references: tuple[str, ...]
     hypotheses: tuple[str | None, ...]
     unmatched: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[str, ...]:
         return tuple(name for name, text in zip(self.ids, self.hypotheses, strict=True) if text is None)
 
 
-def paired(references: dict[str, str], hypotheses: dict[str, str]) -> Paired:
+def paired(references: dict[str, str], hypotheses: dict[str, str], remarks: tuple[str, ...] = ()) -> Paired:
     """Pairs texts by their ids, in the order of the references."""
     return Paired(
         tuple(references),
         tuple(references.values()),
         tuple(hypotheses.get(name) for name in references),
         tuple(name for name in hypotheses if name not in references),
+        remarks,
     )
 
 
-def texts(name: str, content: bytes, form: Format) -> dict[str, str]:
+def texts(name: str, content: bytes, form: Format, heard: bool = False, asked: Asked | None = None) -> dict[str, str]:
     """The texts of a file called `name`, by id (for txt the number of the line).
 
+    With `heard` the file is a recogniser's: `pred_text` is read before `text`, and an id whose text is null has none.
     Raises `SetError` that names every line that is no good: not UTF-8, without id, with an id that stood before.
     """
-    problems: list[Problem] = []
-    found: dict[str, str] = {}
-    first: dict[str, int] = {}
-    header: list[str] | None = None
-    for number, line in _lines(name, content, problems):
-        if form is Format.TSV and number == 1 and {"id", "text"} <= set(columns := line.split("\t")):
-            header = columns
-            continue
-        read = _read(line, number, form, header)
-        where = f"{name}:{number}"
-        if read is None:
-            continue
-        if isinstance(read, str):
-            problems.append(Problem(where, read))
-            continue
-        key, text = read
-        if (fault := id_fault(key)) is not None:
-            problems.append(Problem(where, fault))
-        elif key in found:
-            problems.append(Problem(where, f"id '{shown(key)}' stands in line {first[key]} already; accepted: once"))
-        else:
-            found[key], first[key] = text, number
-    if problems:
-        raise SetError(name, problems)
-    return found
+    reading = Reading(name, content, heard, asked or Asked())
+    _READERS[form](reading)
+    reading.finish()
+    return reading.texts
 
 
-def _lines(name: str, content: bytes, problems: list[Problem]) -> Iterator[tuple[int, str]]:
-    rows = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    # What ends the last line begins no other.
-    if rows[-1] == b"":
-        rows.pop()
-    for number, row in enumerate(rows, start=1):
-        try:
-            yield number, row.removesuffix(b"\r").decode()
-        except UnicodeDecodeError as error:
-            problems.append(
-                Problem(f"{name}:{number}", f"byte {error.start + 1} of the line is not UTF-8; accepted: UTF-8 text")
-            )
+def read_pair(reference: Source, hypothesis: Source, form: Format | None, asked: Asked | None = None) -> Paired:
+    """The texts of two files, paired by id; each in the format that its name tells, or both in `form`.
 
-
-def _read(line: str, number: int, form: Format, header: list[str] | None) -> tuple[str, str] | str | None:
-    """Id and text of a line, what is wrong with it, or None for a line that holds nothing.
-
-    A table may have more columns than these two: then its header says which are meant.
+    Raises `SetError` for a file with bad lines, and `InvalidError` for two files that do not belong together.
     """
-    match form:
-        case Format.TXT:
-            return str(number), line
-        case Format.TSV:
-            if not line.strip():
-                return None
-            if header is not None:
-                fields = line.split("\t", len(header) - 1)
-                if len(fields) == len(header):
-                    return fields[header.index("id")], fields[header.index("text")]
-                return f"{len(fields)} fields in '{shown(line)}'; accepted: {len(header)}, as its header has"
-            name, tab, text = line.partition("\t")
-            return (name, text) if tab else f"no tab in '{shown(line)}'; accepted: id, tab, text"
-        case Format.TRN:
-            if not line.strip() or line.startswith(";;"):
-                return None
-            read = _TRN.fullmatch(line)
-            return (read["id"], read["text"].rstrip()) if read else f"no id in '{shown(line)}'; accepted: text (id)"
+    asked = asked or Asked()
+    left = Reading(reference.name, reference.content, False, asked)
+    right = Reading(hypothesis.name, hypothesis.content, True, asked)
+    forms = (form, form) if form else _forms(left, right)
+    if (together := _PAIR_READERS.get(forms)) is not None:
+        together(left, right)
+    else:
+        _READERS[forms[0]](left)
+        _READERS[forms[1]](right)
+    _refuse_columns(left, right)
+    left.finish()
+    right.finish()
+    _refuse(left, right, forms)
+    return paired(left.texts, right.texts, (*left.remarks, *right.remarks, *_said_twice(left, right)))
+
+
+def _forms(left: Reading, right: Reading) -> tuple[Format, Format]:
+    """What the names tell; and of files of lines, whether those begin with ids."""
+    forms = (format_of(left.name), format_of(right.name))
+    if Format.TXT not in forms or Format.STM in forms or Format.CTM in forms:
+        return forms
+    if forms == (Format.TXT, Format.TXT):
+        with_ids = told(left.name, left.peeked(), right.name, right.peeked()) is Lines.WITH_IDS
+        both = (Format.KALDI, Format.KALDI) if with_ids else forms
+        if with_ids:
+            left.remarks.append(
+                f"{left.name} and {right.name} are read as id and text (--format txt compares line by line)"
+            )
+        return both
+    lines, other = (left, right) if forms[0] is Format.TXT else (right, left)
+    ids = _ids(other, forms[1] if lines is left else forms[0])
+    chosen = Format.KALDI if told_by_ids(lines.peeked(), ids) is Lines.WITH_IDS else Format.TXT
+    return (chosen, forms[1]) if lines is left else (forms[0], chosen)
+
+
+def _ids(reading: Reading, form: Format) -> set[str]:
+    """The ids of a file that is read for good later, with all that is wrong with it."""
+    peek = Reading(reading.name, reading.content, reading.heard, reading.asked)
+    _READERS[form](peek)
+    return set(peek.texts)
+
+
+def _refuse_columns(left: Reading, right: Reading) -> None:
+    named = {each.name: each.names for each in (left, right) if each.names}
+    if not left.problems and not right.problems:
+        refuse_unknown(Asked(left.asked.id, left.asked.text), named)
+
+
+def _refuse(left: Reading, right: Reading, forms: tuple[Format, Format]) -> None:
+    """Refuses what nobody means: nothing said, lines that do not pair, two files of different utterances."""
+    if not left.texts:
+        raise InvalidError(f"{left.name} holds no text; accepted: at least one line")
+    if forms == (Format.TXT, Format.TXT) and len(left.texts) != len(right.texts):
+        raise InvalidError(
+            f"{left.name} has {len(left.texts)} lines and {right.name} {len(right.texts)}: which belong together "
+            "cannot be told; accepted: as many lines in both, or ids"
+        )
+    if right.texts and not left.texts.keys() & right.texts.keys():
+        mine, theirs = shown(next(iter(left.texts))), shown(next(iter(right.texts)))
+        raise InvalidError(
+            f"{left.name} and {right.name} share no id (the first are '{mine}' and '{theirs}'); accepted: the same "
+            "ids in both"
+        )
+
+
+def _said_twice(left: Reading, right: Reading) -> list[str]:
+    """One file on both sides is meant where it holds what was heard too; else it is a slip that looks perfect."""
+    same = left.text_column is not None and left.text_column == right.text_column
+    if same and left.content == right.content and PurePath(left.name) == PurePath(right.name):
+        return [f"{left.name} is compared with itself by {shown(left.text_column or '')}: it holds no pred_text"]
+    return []

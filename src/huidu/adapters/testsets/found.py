@@ -1,18 +1,22 @@
 """What a reader found in a set, before it is checked. Readers go on behind a bad line, so that all are named."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from huidu.core.formats.keys import Asked
+from huidu.core.formats.lines import Line, lines_of
 from huidu.core.testset import Problem, shown
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".opus", ".ogg", ".mp3", ".m4a"})
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One utterance as its set gives it. `span` is the segment's begin and end in seconds, where one is given."""
+    """One utterance as its set gives it.
+
+    `segment` is where in the audio it begins and how long it is, in seconds, 0 for as long as the audio: what else the
+    file holds is not heard. `span` is the begin and end that a set claims of audio that is heard whole.
+    """
 
     where: str
     id: str
@@ -21,10 +25,14 @@ class Draft:
     speaker: str = ""
     category: str = ""
     span: tuple[float, float] | None = None
+    segment: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(slots=True)
 class Found:
+    """`asked` are the columns that somebody named."""
+
+    asked: Asked = field(default_factory=Asked)
     drafts: list[Draft] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
@@ -41,29 +49,12 @@ def quoted(path: object) -> str:
     return "".join(each if each.isprintable() else shown(each) for each in str(path))
 
 
-def lines(path: Path, found: Found) -> Iterator[tuple[int, str]]:
+def lines(path: Path, found: Found) -> list[Line]:
     """The lines that hold anything, numbered from 1, without their ends and without a byte order mark."""
     if not path.is_file():
         found.refuse(path, "does not exist as a file")
-        return
-    offset = 0
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
-            if number == 1 and raw.startswith(_UTF_16):
-                found.refuse(path, "is UTF-16 text; accepted: UTF-8")
-                return
-            try:
-                text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                # utf-8-sig counts from behind the byte order mark
-                at = offset + len(raw) - len(error.object) + error.start
-                byte = error.object[error.start]
-                found.refuse(f"{path}:{number}", f"byte {at} (0x{byte:02x}) is not UTF-8; accepted: UTF-8 text")
-            else:
-                line = text.removesuffix("\n").removesuffix("\r")
-                if line.strip():
-                    yield number, line
-            offset += len(raw)
+        return []
+    return [(at, line) for at, line in lines_of(quoted(path), path.read_bytes(), found.problems) if line.strip()]
 
 
 def audio_by_name(folders: list[Path]) -> dict[str, list[Path]]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from huidu.adapters.testsets.found import Draft, Found, lines, quoted
+from huidu.core.formats.nist import kaldi_line
 from huidu.core.testset import shown
 
 _AUDIO, _TEXT, _SPEAKER, _SEGMENTS = "wav.scp", "text", "utt2spk", "segments"
@@ -36,12 +37,12 @@ def _table(path: Path, found: Found) -> dict[str, tuple[str, str]]:
     """By id: where the line stands, and what follows the id."""
     table: dict[str, tuple[str, str]] = {}
     for number, line in lines(path, found):
-        name, _, rest = line.strip().replace("\t", " ", 1).partition(" ")
+        name, rest = kaldi_line(line)
         where = f"{path}:{number}"
         if name in table:
             found.refuse(where, f"the id {shown(name)} stands twice; accepted: each id once")
         else:
-            table[name] = (where, rest.strip())
+            table[name] = (where, rest)
     return table
 
 

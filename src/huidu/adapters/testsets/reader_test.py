@@ -71,8 +71,13 @@ def jsonl(folder: Path, said: list[Said]) -> Path:
 def nemo(folder: Path, said: list[Said]) -> Path:
     write_audio(folder, said)
     rows = [
-        {"audio_filepath": str(folder / f"{each.id}.wav"), "text": each.text, "duration": 0.1, "speaker": each.speaker}
-        for each in said
+        {
+            "audio_filepath": str(folder / f"{each.id}.wav"),
+            "text": each.text,
+            "duration": 0.1 * number,
+            "speaker": each.speaker,
+        }
+        for number, each in enumerate(said, start=1)
     ]
     lines = (json.dumps(row, ensure_ascii=False) for row in rows)
     (folder / "manifest.json").write_text("\n".join(lines), encoding="utf-8")
@@ -250,7 +255,8 @@ def test_bytes_are_counted_from_the_start_of_the_file(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"id\taudio\ttext\n", "is empty"),
         (b"id\taudio\n", "no column text"),
-        (b"name\tpath\n1\t2\n", "no column id, audio, text"),
+        (b"name\tpath\n1\t2\n", "no column text among its columns (name, path)"),
+        (b"a\tb\n1\t2\n", "no column id, audio, text among its columns (a, b)"),
         (b"id\taudio\ttext\ttext\n", "stands twice"),
         ("id\taudio\ttext".encode("utf-16"), "is UTF-16"),
     ],
@@ -280,7 +286,7 @@ def test_columns_that_are_not_read_are_said(tmp_path: Path) -> None:
         ('{"id": "a", "audio": "a.wav", "text": "\\ud800"}', "surrogate"),
         ('{"id": "a", "audio": "a.wav", "text": "a\\nb"}', "control character"),
         ('{"id": "a", "audio": "a\\u0000.wav", "text": "x"}', "a\\x00.wav is no path"),
-        ('{"audio_filepath": "a.wav", "offset": 3.5, "text": "x"}', "accepted: whole files"),
+        ('{"audio_filepath": "a.wav", "offset": 3.5, "text": "x"}', "the segment begins at 3.5 s"),
     ],
 )
 def test_a_bad_object_is_named(tmp_path: Path, line: str, said: str) -> None:
@@ -331,7 +337,7 @@ def test_lines_of_a_trn_without_id_or_audio_are_named(tmp_path: Path) -> None:
     found = problems(path)
     for said in (
         "ref.trn:2: several audio files are named 2: ",
-        "ref.trn:3: the line ends without an id",
+        "ref.trn:3: no id in 'no id'",
         "ref.trn:4: no audio file is named 7",
         "ref.trn:5: the id 1 stands twice",
     ):
@@ -343,10 +349,10 @@ def test_an_stm_is_accepted_with_one_segment_for_each_file(tmp_path: Path) -> No
     write_audio(tmp_path, [Said(name, "") for name in "abcd"])
     lines = ["a 1 ann 0 0.1 x", "b 1 ann 0 0.1 x", "b 1 ann 0.1 0.2 y", "c 1 ann 0.3 0.2 z", "c", "d A bob 0 nan x"]
     (tmp_path / "ref.stm").write_text("\n".join(lines))
-    found = problems(tmp_path / "ref.stm")
-    assert [each.split(":")[1] for each in found] == ["5", "2", "4", "6"]
-    assert "the file b has 2 segments" in found[1]
-    assert "read the times 0.3 and 0.2" in found[2]
+    found = {each.split(":")[1]: each for each in problems(tmp_path / "ref.stm")}
+    assert sorted(found) == ["2", "4", "5", "6"]
+    assert "the file b has 2 segments" in found["2"]
+    assert "read the times 0.3 and 0.2" in found["4"]
 
 
 def test_a_segment_that_is_not_to_be_scored_is_refused(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ _RUN = re.compile(f"(?<![A-Za-z'’])(?:{_ANY})(?:[ -](?:and a half|{_ANY}))*(?!
 _HALF = ["and", "a", "half"]
 _PERCENT = re.compile(" per ?cent(?![A-Za-z])", re.IGNORECASE | re.ASCII)
 _MEASURE = re.compile(
-    f" (?:{'|'.join(MEASURES)}|percentage point)(?:s|es)?(?![A-Za-z])"
+    f" (?:{'|'.join(MEASURES.split())}|percentage point)(?:s|es)?(?![A-Za-z])"
     "| (?:km|kg|cm|mm|am|pm|a\\.m\\.|p\\.m\\.|o'clock|o’clock)(?![A-Za-z])",
     re.IGNORECASE | re.ASCII,
 )

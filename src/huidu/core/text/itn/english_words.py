@@ -17,11 +17,11 @@ TEEN_ORDINALS = _values(
     10,
 )
 TENS_ORDINALS = _values("twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth", 20, 10)
-# What is measured in, in the singular.
+# What is measured in, in the singular, parted by white space.
 MEASURES = """
 dollar cent euro pound yuan kilometer kilometre meter metre centimeter mile foot feet inch kilogram kilo gram ton liter
 litre second minute hour degree gigabyte megabyte
-""".split()
+"""
 SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 
 

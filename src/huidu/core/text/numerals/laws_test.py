@@ -1,6 +1,7 @@
 """Laws of the comparison over made sentences: what may never change the numerals error, and what always must."""
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from random import Random
@@ -151,8 +152,11 @@ def mutated(form: str, rng: Random) -> str | None:
 
 
 def says_the_same(form: str, other: str) -> bool:
-    """Whether leading zeros, or zeros behind a point, are all that was lost: 03:05 is 3:05, and .5 is 0.5."""
-    values = [re.sub(r"(?<![0-9])0+(?=[0-9.])|(\.[0-9]*?)0+(?![0-9])", r"\1", text) for text in (form, other)]
+    """Whether all that was lost is leading zeros, zeros behind a point (.5), or tens that a range says once (45-6)."""
+    values = []
+    for text in (form, other):
+        text = re.sub(r"(?<![0-9])0+(?=[0-9.])|(\.[0-9]*?)0+(?![0-9])", r"\1", text)
+        values.append(re.sub(r"(?<![0-9])([0-9])([0-9])([-~–—])([0-9])(?![0-9])", r"\1\2\3\1\4", text))
     return values[0] == values[1]
 
 
@@ -243,6 +247,18 @@ def test_errors_lie_between_none_and_all(reference: str, hypothesis: str) -> Non
 def test_what_is_the_same_has_no_error_in_either_direction(kinds: list[Kind], rng: Random) -> None:
     said, heard = (plain(found, rng) for found in sentences(kinds, rng))
     assert (numeral_errors(said, heard).errors, numeral_errors(heard, said).errors) == (0, 0)
+
+
+LONG = ["1", "1,", "12,345", "1 ", "1-", "1.", "1:", "一", "十", "一千", "一，", "一点", "一 ", "两", "one ", "百分之"]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("piece", LONG)
+def test_reading_takes_a_time_that_hardly_grows_faster_than_the_text(piece: str) -> None:
+    text = piece * (3000 // len(piece))
+    started = time.perf_counter()
+    numerals(text)
+    assert time.perf_counter() - started < 5
 
 
 def test_the_numbers_of_the_laws_have_forms_of_both_kinds() -> None:

@@ -97,6 +97,7 @@ SIGNS = {"元": "¥", "美元": "$", "欧元": "€"}
 
 def quantity(rng: Random) -> Number:
     value, unit = some_value(rng, 1), rng.choice(list(UNITS))
+    value += value == 1 and unit == "度"  # 一度 is "once" as well
     written = [f"{value}{also}" for also in UNITS[unit]]
     if value > 999:
         written.append(thousands(value) + unit)
@@ -309,7 +310,7 @@ def spans(low: str, high: str, unit: str, twice: bool = False) -> tuple[str, ...
 
 def range_of(rng: Random) -> Number:
     (low, high), unit = ends(rng, 99), rng.choice(["元", "岁", "个人", "公里", "次", "分钟", "天", "度"])
-    low += low < 10 and unit == "度"  # 一度 has a meaning of its own
+    low += low == 1 and unit == "度"
     high += high == low
     spoken = [f"{counted(low)}{sign}{counted(high)}{unit}" for sign in "到至"]
     spoken += [f"{counted(low)}{unit}到{counted(high)}{unit}"]

@@ -156,7 +156,7 @@ def says_the_same(form: str, other: str) -> bool:
     values = []
     for text in (form, other):
         text = re.sub(r"(?<![0-9])0+(?=[0-9.])|(\.[0-9]*?)0+(?![0-9])", r"\1", text)
-        values.append(re.sub(r"(?<![0-9])([0-9])([0-9])([-~–—])([0-9])(?![0-9])", r"\1\2\3\1\4", text))
+        values.append(re.sub(r"(?<![0-9])([0-9])([0-9])([-~–—～到至])([0-9])(?![0-9])", r"\1\2\3\1\4", text))
     return values[0] == values[1]
 
 

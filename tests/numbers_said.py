@@ -97,6 +97,7 @@ SIGNS = {"元": "¥", "美元": "$", "欧元": "€"}
 
 def quantity(rng: Random) -> Number:
     value, unit = some_value(rng, 1), rng.choice(list(UNITS))
+    value += value == 1 and unit == "度"  # 一度 is "once" as well
     written = [f"{value}{also}" for also in UNITS[unit]]
     if value > 999:
         written.append(thousands(value) + unit)
@@ -108,7 +109,7 @@ def quantity(rng: Random) -> Number:
 
 
 def bare(rng: Random) -> Number:
-    value = some_value(rng, 10)
+    value = some_value(rng, 11)
     return Number((say(value),), (str(value), thousands(value)))
 
 
@@ -309,7 +310,7 @@ def spans(low: str, high: str, unit: str, twice: bool = False) -> tuple[str, ...
 
 def range_of(rng: Random) -> Number:
     (low, high), unit = ends(rng, 99), rng.choice(["元", "岁", "个人", "公里", "次", "分钟", "天", "度"])
-    low += low < 10 and unit == "度"  # 一度 has a meaning of its own
+    low += low == 1 and unit == "度"
     high += high == low
     spoken = [f"{counted(low)}{sign}{counted(high)}{unit}" for sign in "到至"]
     spoken += [f"{counted(low)}{unit}到{counted(high)}{unit}"]
@@ -383,11 +384,10 @@ def sum_of(rng: Random) -> Number:
 
 
 def single(rng: Random) -> Number:
-    """A doubtful single digit: it satisfies, and is not counted itself."""
-    value = rng.randint(2, 9)
-    before, behind = rng.choice(
-        [("", "星酒店"), ("第", "天"), ("", "年级"), ("", "单元"), ("请按", "键"), ("选项", "是对的")]
-    )
+    """A doubtful single digit: it satisfies, and is not counted itself. 三星 is a firm as well."""
+    value = rng.randint(4, 9)
+    places = [("", "星酒店"), ("第", "天"), ("", "年级"), ("", "单元"), ("请按", "键"), ("选项", "是对的")]
+    before, behind = rng.choice(places)
     return Number((before + FIGURES[value] + behind,), (f"{before}{value}{behind}",))
 
 

@@ -14,7 +14,7 @@ from huidu.core.text.plain import plain, simplified
 
 # Stands for the characters of English numbers, which were read before.
 HIDDEN = "\ue001"
-_POSSIBLE = re.compile(f"[0-9{CHARACTERS}壹贰叁肆伍陆柒捌玖貳參陸拾佰仟俩仨洞拐勾]|[A-Za-z]{{3}}")
+_POSSIBLE = re.compile(f"[0-9{CHARACTERS}壹贰叁肆伍陆柒捌玖貳參陸拾佰仟俩仨洞拐勾兩萬億幾]|[A-Za-z]{{3}}")
 _START = re.compile(
     rf"(?<!\^)[0-9{CHARACTERS}俩仨]|[几数](?=[十百千万亿])|[$¥€£₽] ?(?=[0-9{CHARACTERS}.])|(?<![0-9.])\.(?=[0-9])"
 )

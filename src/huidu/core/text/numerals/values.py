@@ -11,7 +11,8 @@ DIGIT = "零〇○一幺二两三四五六七八九"
 SCALE = "十百千万亿兆"
 TIES = "廿卅卌"
 CHARACTERS = DIGIT + SCALE + TIES
-ASCII = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|(?<![0-9])\.[0-9]+"
+# Atomic, for a run repeats it: digits could be parted in any way, and that takes a time that doubles with each.
+ASCII = r"(?>(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|(?<![0-9])\.[0-9]+)"
 RUN = f"(?:{ASCII}|[{CHARACTERS}])+"
 DIGITS = f"[{DIGIT}]+"
 

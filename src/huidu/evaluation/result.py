@@ -51,9 +51,7 @@ class Listened:
 
 def document(found: TestSet, listened: Sequence[Listened], settings: Settings, created: float) -> dict[str, Any]:
     """Scores every version and compares each with the first, the baseline. `created` is epoch seconds."""
-    plain = [
-        settings.normaliser.beside(utterance.text).normalised(utterance.text) for utterance in found.utterances
-    ]
+    plain = [settings.normaliser.beside(utterance.text).normalised(utterance.text) for utterance in found.utterances]
     scored = [_Scored(found, plain, version, settings) for version in listened]
     comparisons = [_comparison(found, scored[0], version, settings) for version in scored[1:]]
     verdicts = {comparison["version"]: comparison["verdict"] for comparison in comparisons}

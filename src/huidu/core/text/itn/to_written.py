@@ -29,7 +29,7 @@ def written(text: str) -> Written:
       100两, 3斤2两.
     - Percents are 50%, 3‰, -3%, also for 百分五十; fractions 2/3; scores 3:2; versions and addresses 1.2.3, and 3.12
       for 三点十二 behind a Latin name or 版本. 八点零五 is 8点05 beside what tells a time, otherwise 8.05.
-    - About-numbers stay: 几十, 二十几, 十来个, 七八十, 三五个; so do neighbours without a sign between them (十七十八岁)
+    - About-numbers stay: 几十, 二十几, 十来个, 七八十, 三五个; so do neighbours with no sign between (十七十八岁)
       and guarded words: 一起, 十分感谢, 星期三, 双十一.
     - Cheque characters (伍仟元 is 5000元) and traditional ones (三萬塊 is 3萬塊) are read; what is no number keeps its
       script. Blanks between Chinese characters are read over: 三 十 五 岁 is 35 岁.

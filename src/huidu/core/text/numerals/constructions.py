@@ -84,9 +84,11 @@ _WHOLE_UNIT = re.compile("小时|钟头|月|星期|礼拜|学期|世纪")
 
 _GROUP = f"(?:[0-9]+|{DIGITS})"
 _GROUPS = re.compile(
-    f"(?:[0-9]{{3,4}}\\)[- ]?[0-9]{{7,8}}|{_GROUP}(?:[- ]{_GROUP}){{1,7}}|{_GROUP}(?:[、,] ?{_GROUP}){{1,7}}|[0-9](?: [0-9]){{2,20}})"
+    f"(?:[0-9]{{3,4}}\\)[- ]?[0-9]{{7,8}}"
+    f"|{_GROUP}(?:[- ]{_GROUP}){{1,7}}|{_GROUP}(?:[、,] ?{_GROUP}){{1,7}}|[0-9](?: [0-9]){{2,20}})"
     f"(?![0-9{CHARACTERS}])"
 )
+_THOUSANDS = re.compile("[0-9]{1,3}(?:,[0-9]{3})+")
 _GROUP_PATTERN = re.compile(_GROUP)
 _TELEPHONE = re.compile("(?:00)?(?:86)?(?:1[3-9][0-9]{9}|0[0-9]{9,11}|[48]00[0-9]{7})")
 _GROUPS_OF_ELSEWHERE = re.compile("[0-9]{3,4}([- ])[0-9]{3,4}\\1[0-9]{3,4}")
@@ -102,7 +104,7 @@ _RUN = re.compile(RUN)
 # 十千米 and 35千米 are kilometres, 三千米 is 3000 metres.
 _TENS_OF_KILO = re.compile(f"[0-9]{{2,}}(?:\\.[0-9]+)?千|[{CHARACTERS}]*[十{TIES}][{DIGIT}]?千")
 _DATE_UNIT = re.compile("[月日号点时]")
-_YEAR_AND_MONTH = re.compile(f"年[0-9{CHARACTERS}]{{1,2}}月")
+_YEAR = re.compile("年(?![多来间内前后中])")
 
 
 def read(text: str, start: int) -> Found:
@@ -440,7 +442,8 @@ def _groups(text: str, start: int) -> Found | None:
     if _TELEPHONE.fullmatch(joined) or _GROUPS_OF_ELSEWHERE.fullmatch(found[0]) or _spelt(found[0]):
         return [Numeral(((joined,), keys), joined, *found.span())], found.end()
     several = len(keys) > 2 or "-" not in found[0]
-    if len(joined) <= _LONGEST_QUANTITY or not several or min(map(len, keys)) < 2:
+    thousands = _THOUSANDS.fullmatch(found[0]) is not None
+    if thousands or len(joined) <= _LONGEST_QUANTITY or not several or min(map(len, keys)) < 2:
         return None
     return [Numeral((keys, (joined,)), " ".join(keys), *found.span())], found.end()
 
@@ -542,7 +545,7 @@ def _string(text: str, start: int, end: int, run: str) -> Found:
 def _is_code(text: str, start: int, end: int) -> bool:
     before = text[max(0, start - 1) : start]
     return (
-        _YEAR_AND_MONTH.match(text, end) is not None
+        _YEAR.match(text, end) is not None
         or (code_before(text, start) and not _quantity_end(text, end))
         or (before.isascii() and before.isalpha())
     )
@@ -614,6 +617,6 @@ def _is_count(text: str, start: int, end: int) -> bool:
 
 
 _RULES: tuple[Rule, ...] = (
-    _both, _price, _percent, _signed_percent, _date, _fraction, _version, _clock, _ratio, _groups, _of_hour, _point, _money,
-    _length, _and_a_half, _some, _informal,
+    _both, _price, _percent, _signed_percent, _date, _fraction, _version, _clock, _ratio, _groups, _of_hour, _point,
+    _money, _length, _and_a_half, _some, _informal,
 )  # fmt: skip

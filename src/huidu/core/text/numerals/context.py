@@ -53,8 +53,9 @@ def is_han(character: str) -> bool:
 
 
 def unit_end(text: str, start: int) -> int:
-    """Where the longest unit, counted thing or percent sign ends that stands at an offset; the offset, if there is none."""
-    return max((match.end() for pattern in _UNITS if (match := pattern.match(text, start))), default=start)
+    """Where the longest unit or counted thing ends that stands at an offset; the offset, if there is none."""
+    end = max((match.end() for pattern in _UNITS if (match := pattern.match(text, start))), default=start)
+    return end + 1 if text.startswith("人", end) and text[start:end] == "个" else end
 
 
 def is_label(text: str, start: int, end: int) -> bool:

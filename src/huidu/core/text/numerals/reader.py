@@ -69,7 +69,10 @@ def _folded(text: str) -> str:
         capitals = sum(character in _CAPITALS for character in run)
         radio = len(_RADIO.findall(run))
         sure = (
-            capitals > 1 or radio > 1 or len(run) == 1 or (len(run) > 3 and run[0] in CHARACTERS and capitals + radio)
+            capitals > 1
+            or radio > 1
+            or len(run) == 1
+            or (len(run) > 3 and (run[0] in CHARACTERS + "洞拐" or len(run) > 4) and capitals + radio)
         )
         return run.translate(_PLAIN_CAPITALS) if sure else run
 

@@ -532,7 +532,7 @@ def english_code(rng: Random) -> Number:
 
 
 def english_ordinal(rng: Random) -> Number:
-    value = rng.randint(4, 999)
+    value = rng.randint(10, 999)
     return Number((f"the {ordinal_english(value)} time",), (f"the {suffixed(value)} time",))
 
 

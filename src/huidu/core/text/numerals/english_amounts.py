@@ -138,8 +138,11 @@ def _after_whole(words: list[str], whole: str, after: int) -> Amount | None:
     if words[after] in HALVED and (found := _and_a_half(words, whole, after)):
         return found
     part = denominator(words, after, plural=whole != "1")
+    if not part:
+        return None
     # Three quarters may also be of a year.
-    return Amount((f"{whole}/{part[0]}",), part[1], others=((whole,),)) if part else None
+    others = ((whole,),) if part[0] == 4 else ()
+    return Amount((f"{whole}/{part[0]}",), part[1], others=others)
 
 
 def _and_a_half(words: list[str], whole: str, at: int) -> Amount | None:

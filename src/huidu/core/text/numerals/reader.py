@@ -65,14 +65,15 @@ def _folded(text: str) -> str:
     """Capital and radio digits as plain ones, where they surely are digits: 壹佰贰拾元, 洞八拐勾; not 大陆 or 山洞."""
 
     def fold(match: re.Match[str]) -> str:
-        run = match[0]
+        run, before = match[0], match.string[max(0, match.start() - 1) : match.start()]
         capitals = sum(character in _CAPITALS for character in run)
         radio = len(_RADIO.findall(run))
         sure = (
             capitals > 1
+            or (capitals and match.string[match.end() : match.end() + 1] in ("元", "圆", "整"))
             or radio > 1
             or len(run) == 1
-            or (len(run) > 3 and (run[0] in CHARACTERS + "洞拐" or len(run) > 4) and capitals + radio)
+            or (len(run) > 3 and (run[0] in CHARACTERS + "洞拐勾" and before not in ("打", "挂")) and capitals + radio)
         )
         return run.translate(_PLAIN_CAPITALS) if sure else run
 

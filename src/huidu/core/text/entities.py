@@ -32,7 +32,8 @@ def _pattern(words: tuple[str, ...], normaliser: Normaliser) -> re.Pattern[str]:
 def _bounded(word: str) -> str:
     # Chinese is written without blanks: there a boundary is one between alphabets only.
     before = f"(?<!{_ALPHABETIC})" if re.match(_ALPHABETIC, word[0]) else ""
-    after = f"(?!{_ALPHABETIC})" if re.match(_ALPHABETIC, word[-1]) else ""
+    # C is no part of C++ or C#.
+    after = f"(?!{_ALPHABETIC}|[+#])" if re.match(_ALPHABETIC, word[-1]) else ""
     return f"{before}{re.escape(word)}{after}"
 
 

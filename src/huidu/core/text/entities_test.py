@@ -34,6 +34,12 @@ def test_words_are_looked_for_in_normalised_texts(reference: str, hypothesis: st
     assert errors(reference, hypothesis) == ErrorCounts(wrong, said)
 
 
+def test_c_is_no_part_of_c_plus_plus_or_c_sharp() -> None:
+    assert errors("用C++和C#写", "x", ["C"]) == ErrorCounts(0, 0)
+    assert errors("用C写", "x", ["C"]) == ErrorCounts(1, 1)
+    assert errors("用C++写", "用C写", ["C", "C++"]) == ErrorCounts(1, 1)
+
+
 def test_of_words_that_overlap_the_longest_counts() -> None:
     assert errors("云帆套餐", "云帆套菜") == ErrorCounts(1, 1)
     assert errors("云帆套餐", "云帆套菜", ["云帆"]) == ErrorCounts(0, 1)

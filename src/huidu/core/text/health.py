@@ -1,6 +1,7 @@
 """What can be said against a transcript without knowing what was said.
 
-Each signal is a rule on one transcript; what is usual for a version is compared, never judged alone.
+Each signal is a rule on one transcript; what is usual for a version is compared, never judged alone. Transcripts are
+read in their plain form (`plain.py`): tags are nobody's words.
 """
 
 import re
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+
+from huidu.core.text.plain import plain
 
 # A stretch that packs so well repeats itself: Whisper's own threshold (openai/whisper, transcribe.py).
 _LOOP_RATIO = 2.4
@@ -29,6 +32,8 @@ _LETTERS_PER_UNIT = 2.5
 # OK, WiFi and 好 are said in any language.
 _FLIP_LEAST_UNITS = 3.0
 _FIRST_WIDE = "\u2e80"
+_OTHER_LETTERS = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W_]+")
 _SCRIPTS = {
     "zh": re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+"),
     "en": re.compile("[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a]+"),
@@ -54,25 +59,35 @@ class Sound:
 
 
 def signals(text: str, sound: Sound, language: str | None = None) -> frozenset[Signal]:
-    """The signals that a transcript gives. `language` is the expected one ("zh", "en"); None expects none."""
-    spoken = sound.audio_seconds if sound.speech_seconds is None else sound.speech_seconds
-    found = {
-        Signal.LOOP: loops(text),
-        Signal.TEXT_ON_SILENCE: sound.speech_seconds == 0 and bool(text.strip()),
-        Signal.EMPTY_ON_SPEECH: spoken > 0 and not text.strip(),
-        Signal.LANGUAGE_FLIP: language is not None and flips(text, language),
-        Signal.RATE_OUTLIER: bool(text.strip()) and spoken > 0 and _rate_outlier(units(text) / spoken),
+    """The signals that a transcript gives. `language` is the expected one ("zh", "en"); None expects none.
+
+    A transcript of tags and punctuation alone says nothing: it is empty on speech, and no text on silence.
+    """
+    spoken_seconds = sound.audio_seconds if sound.speech_seconds is None else sound.speech_seconds
+    text = plain(text)
+    says_something = _WORD.search(text) is not None
+    given = {
+        Signal.LOOP: _repeats(text),
+        Signal.TEXT_ON_SILENCE: sound.speech_seconds == 0 and says_something,
+        Signal.EMPTY_ON_SPEECH: spoken_seconds > 0 and not says_something,
+        Signal.LANGUAGE_FLIP: language is not None and _flips(text, language),
+        Signal.RATE_OUTLIER: says_something and spoken_seconds > 0 and _rate_outlier(units(text) / spoken_seconds),
     }
-    return frozenset(signal for signal, given in found.items() if given)
+    return frozenset(signal for signal, holds in given.items() if holds)
 
 
 def loops(text: str) -> bool:
     """Whether a text repeats itself as decoders do that are caught in a loop.
 
     A phrase of up to 20 characters said at least four times on end that fills twelve characters or more, or any
-    stretch of 400 characters with len(utf-8) / len(zlib) > 2.4. How wide the blanks are does not count.
+    stretch of 400 characters with len(utf-8) / len(zlib) > 2.4. Blanks, punctuation and case do not count, for
+    decoders change them from one round to the next; a text of signs alone (♪♪♪) is looked at as it is.
     """
-    words = text.split()
+    return _repeats(plain(text))
+
+
+def _repeats(text: str) -> bool:
+    words = _WORD.findall(text.casefold()) or text.split()
     return _says_again("".join(words)) or any(map(_packs, _stretches(" ".join(words))))
 
 
@@ -107,19 +122,37 @@ def expects(language: str | None) -> str | None:
 
 
 def scripts(text: str) -> dict[str, float]:
-    """By language ("zh", "en"): the part of a text's letters, in `units`, that its script has.
+    """By language ("zh", "en"): the part of a text's words that its script has, a Chinese character for a word.
 
-    Empty for a text that has less than three units of letters: it tells nothing.
+    Words and not letters, since whoever mixes languages puts long foreign words into short sentences
+    (用Kubernetes部署microservice). Empty for a text that has less than three `units` of letters: it tells nothing.
     """
-    whole = units(filter(str.isalpha, text))
-    if whole < _FLIP_LEAST_UNITS:
-        return {}
-    return {language: units("".join(script.findall(text))) / whole for language, script in _SCRIPTS.items()}
+    return _scripts(plain(text))
 
 
 def flips(text: str, language: str) -> bool:
     """Whether most of a text is in another script than its language, one that `expects` knows, is written in."""
-    return scripts(text).get(expects(language) or "", 1.0) < 0.5
+    return _flips(plain(text), language)
+
+
+def _flips(text: str, language: str) -> bool:
+    return _scripts(text).get(expects(language) or "", 1.0) < 0.5
+
+
+def _scripts(text: str) -> dict[str, float]:
+    if units(filter(str.isalpha, text)) < _FLIP_LEAST_UNITS:
+        return {}
+    counts = {"zh": sum(map(len, _SCRIPTS["zh"].findall(text))), "en": len(_SCRIPTS["en"].findall(text))}
+    for script in _SCRIPTS.values():
+        text = script.sub(" ", text)
+    whole = sum(counts.values()) + sum(map(_words, _OTHER_LETTERS.findall(text)))
+    return {language: count / whole for language, count in counts.items()}
+
+
+def _words(letters: str) -> int:
+    """How many words letters are that stand together, of a script that is not told."""
+    wide = sum(map(_FIRST_WIDE.__le__, letters))
+    return wide + (wide < len(letters))
 
 
 def units(text: Iterable[str]) -> float:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huidu.core.text.health import Signal, Sound, expects, flips, loops, scripts, signals, units
+from huidu.core.text.plain import plain
 
 ZH, EN = "今天天气很好我们出去走走", "hello everybody how are you today"
 # What is said so, or hallucinated by engines that are caught in a loop.
@@ -34,6 +35,22 @@ def test_a_loop_is_found_wherever_it_stands(text: str) -> None:
     assert Signal.LOOP in signals(text, Sound(10.0))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "好的。好的，好的！好的、好的。好的，",
+        "谢谢大家，谢谢大家。谢谢大家！谢谢大家",
+        "Thank you. Thank you! thank you, THANK YOU... Thank you",
+        "<|zh|>我们去<|zh|>我们去，<|zh|>我们去。<|zh|>我们去 我们去",
+        "字幕由志愿者提供。字幕由志愿者提供，字幕由志愿者提供！字幕由志愿者提供",
+        "♪♪♪♪♪♪♪♪♪♪♪♪♪♪",
+    ],
+)
+def test_a_loop_is_seen_through_what_changes_between_its_rounds(text: str) -> None:
+    assert loops(text)
+    assert Signal.LOOP in signals(text, Sound(10.0))
+
+
 @pytest.mark.parametrize("text", HONEST)
 def test_what_people_say_is_no_loop(text: str) -> None:
     assert not loops(text)
@@ -46,12 +63,12 @@ def test_what_people_say_is_no_loop(text: str) -> None:
     )
 )
 def test_short_loops_are_phrases_said_four_times_that_fill_twelve_characters(text: str) -> None:
-    plain = "".join(text.split())
+    letters = "".join(text.split())
     phrases = {
-        (plain[start:end], end - start) for end in range(len(plain) + 1) for start in range(max(0, end - 20), end)
+        (letters[start:end], end - start) for end in range(len(letters) + 1) for start in range(max(0, end - 20), end)
     }
-    said = any(phrase * max(4, ceil(12 / length)) in plain for phrase, length in phrases)
-    words = " ".join(text.split()).encode()
+    said = any(phrase * max(4, ceil(12 / length)) in letters for phrase, length in phrases)
+    words = " ".join(plain(text).split()).encode()
     assert loops(text) == (said or len(words) > 2.4 * len(zlib.compress(words)))
 
 
@@ -79,6 +96,25 @@ def test_silence_and_speech() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "<|zh|>",
+        "<|nospeech|><|EMO_UNKNOWN|>",
+        "[noise]",
+        "[00:00.000 --> 00:02.000]",
+        "。",
+        "，。！",
+        "...",
+        "—",
+        "\u200b",
+    ],
+)
+def test_tags_and_punctuation_alone_are_no_text(text: str) -> None:
+    assert signals(text, Sound(2.0, 0.0), "zh") == set()
+    assert signals(text, Sound(2.0, 1.0), "zh") == signals(text, Sound(2.0)) == {Signal.EMPTY_ON_SPEECH}
+
+
+@pytest.mark.parametrize(
     ("text", "seconds", "outlier"),
     [(ZH, 3.0, False), (ZH, 1.0, True), (ZH, 60.0, True), (EN, 2.0, False), (EN, 1.0, True), (EN, 60.0, True)],
 )
@@ -100,6 +136,14 @@ def test_people_speak_at_some_rates_only(text: str, seconds: float, outlier: boo
         ("ｈｅｌｌｏ　ｅｖｅｒｙｂｏｄｙ", "en", False),
         ("très élégant, ça va", "en", False),
         ("我的iPhone和WiFi都坏了怎么办", "zh", False),
+        ("用Kubernetes部署microservice", "zh", False),
+        ("我觉得这个feature的performance还可以", "zh", False),
+        ("打开iPhone的Settings", "zh", False),
+        ("这个PR需要review一下再merge到main branch", "zh", False),
+        ("<|en|><|NEUTRAL|><|Speech|>今天天气很好", "zh", False),
+        ("thank you very much for watching 谢谢", "zh", True),
+        ("<|zh|>" + EN, "zh", True),
+        ("I am going to 北京 next week", "en", False),
         ("OK", "zh", False),  # said in any language
         ("好", "en", False),
         ("10086 10010 95588", "zh", False),
@@ -154,8 +198,9 @@ def test_units_add_up_and_count_letters_less(one: str, other: str) -> None:
 @given(st.text(max_size=80), st.floats(0, 100), st.none() | st.floats(0, 100))
 def test_any_text_gives_signals(text: str, audio_seconds: float, speech_seconds: float | None) -> None:
     given_signals = signals(text, Sound(audio_seconds, speech_seconds), "zh")
-    if not text.strip():
-        assert given_signals <= {Signal.EMPTY_ON_SPEECH}
+    if not any(map(str.isalnum, plain(text))):
+        assert Signal.TEXT_ON_SILENCE not in given_signals
+        assert given_signals - {Signal.LOOP} <= {Signal.EMPTY_ON_SPEECH}
     else:
         assert Signal.EMPTY_ON_SPEECH not in given_signals
 

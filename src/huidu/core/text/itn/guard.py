@@ -76,7 +76,8 @@ IDIOM_PATTERNS = (
     f"(?:张三|李四|王五|赵六)(?<![{CHARACTERS}几]..)",
     "三(?<![元块]三)角",
 )
-_BEFORE_HOLIDAY = "是号码打拨转为间点米块"
+# A number behind one of these is no day, nor is one of a train or a plate: G七一.
+_BEFORE_HOLIDAY = "是号码打拨转为间点米块A-Za-z0-9"
 LEFT_PATTERNS = (
     "第一(?:线|产业|人称|财经|人民|例)|第[二三]产业|第二天|第[一二]次世界大战|第一第二",
     f"(?:五一|六一|三八|七一|八一|五四)(?<![{CHARACTERS}{_BEFORE_HOLIDAY}]..)(?![{CHARACTERS}号年折点比])",

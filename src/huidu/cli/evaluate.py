@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -83,11 +83,7 @@ def evaluate(
     )
     page = None if no_report else _writable(report or _default_report(name, versions))
     found = read_set(place, name, Asked(id_column, text_column, audio_column))
-    said = grouped(found.warnings)
-    for warning in said[:_NAMED]:
-        print(f"huidu: {warning}", file=sys.stderr)
-    if len(said) > _NAMED:
-        print(f"huidu: and {len(said) - _NAMED} more such remarks; --json holds all", file=sys.stderr)
+    _remark(grouped(found.warnings))
     folder = (settings.data if settings else Path("data")) / "evaluation"
     listened = [_listened(found, version, folder, jobs, fresh) for version in chosen]
     result = document(found, listened, comparing, time.time())
@@ -96,6 +92,13 @@ def evaluate(
         _write(result, page, language)
         print(f"report: {page}", file=sys.stderr)
     raise typer.Exit(_status([each["verdict"] for each in result["comparisons"]]))
+
+
+def _remark(warnings: Sequence[str]) -> None:
+    for warning in warnings[:_NAMED]:
+        print(f"huidu: {warning}", file=sys.stderr)
+    if len(warnings) > _NAMED:
+        print(f"huidu: and {len(warnings) - _NAMED} more such remarks; --json holds all", file=sys.stderr)
 
 
 def _check(versions: list[str], jobs: int, language: str) -> None:

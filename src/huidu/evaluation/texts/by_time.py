@@ -2,7 +2,8 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from huidu.core.errors import InvalidError
 from huidu.core.formats.nist import Segment, Word, ctm_line, is_remark, stm_line
@@ -12,6 +13,7 @@ from huidu.evaluation.texts.reading import Reading
 Place = tuple[str, str]  # a file and its channel
 Segments = list[tuple[int, Segment]]  # with their lines
 Words = list[tuple[int, Word]]
+_Row = TypeVar("_Row", Segment, Word)
 
 
 def read_stm(reading: Reading) -> None:
@@ -91,30 +93,26 @@ class _Lines:
 
 def segments_of(reading: Reading) -> Segments:
     """All segments with their lines, also those that are not to be scored."""
-    found = []
-    for number, line in reading.lines():
-        if is_remark(line):
-            continue
-        read = stm_line(line)
-        if isinstance(read, str):
-            reading.refuse(number, read)
-        else:
-            found.append((number, read))
-    return found
+    return _rows(reading, stm_line)
 
 
 def words_of(reading: Reading) -> Words:
     """The words with their lines, in the order of the file."""
-    found = []
+    return _rows(reading, ctm_line)
+
+
+def _rows(reading: Reading, read: Callable[[str], _Row | str]) -> list[tuple[int, _Row]]:
+    """What each line holds, with its number; a line of which `read` says what is wrong is refused."""
+    rows = []
     for number, line in reading.lines():
         if is_remark(line):
             continue
-        read = ctm_line(line)
-        if isinstance(read, str):
-            reading.refuse(number, read)
+        row = read(line)
+        if isinstance(row, str):
+            reading.refuse(number, row)
         else:
-            found.append((number, read))
-    return found
+            rows.append((number, row))
+    return rows
 
 
 def _join(reading: Reading, words: Words, names: dict[Place, str]) -> None:

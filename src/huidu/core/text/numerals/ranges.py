@@ -96,7 +96,8 @@ def _shared(text: str, low: Numeral, high: Numeral, gap: int) -> tuple[Numeral, 
         figures = other[: len(other) - len(scale)]
         if scale and one.isdecimal() and len(figures) >= len(one):
             return replace(low, readings=((one,), (one + scale,))), high
-        if one.isdecimal() and figures.isdecimal() and len(figures) < len(one) and one[-len(figures) :] < figures:
+        shortened = "-" in text[gap : high.start] and figures.isdecimal() and len(figures) < len(one)
+        if shortened and one.isdecimal() and one[-len(figures) :] < figures:
             # 2019-20 is 2019 to 2020, and 17-8万 170000 to 180000: the second number leaves out what both share.
             whole = one[: -len(figures)] + other
             low = replace(low, readings=((one,), (one + scale,))) if scale else low

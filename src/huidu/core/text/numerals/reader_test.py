@@ -132,6 +132,37 @@ def test_each_number_of_the_demo_kit_is_found() -> None:
         assert not re.search("[零一二两三四五六七八九十百千]", left)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("$45 billion", "$45,000,000,000"),
+        ("¥2.5 million", "两百五十万元"),
+        ("二零一九到二零二零", "2019-20"),
+        ("坐G七一去", "坐G71去"),
+        ("编号洞八拐勾", "编号0879"),
+        ("三亿五千万", "3.5亿"),
+        ("12345678901234567890123456789万", "123456789012345678901234567890000"),
+    ],
+)
+def test_more_ways_to_write_a_number(one: str, other: str) -> None:
+    assert agree(one, other)
+    assert keys(one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("27到28个", "27到8个"),
+        ("$45 billion", "$45"),
+        ("打勾一二三", "打9123"),
+        ("$4 million", "$4 billion"),
+        ("12345678901234567890123456789万", "12345678901234567890123456788万"),
+    ],
+)
+def test_numbers_that_were_not_said_are_no_readings(one: str, other: str) -> None:
+    assert numeral_errors(one, other).errors
+
+
 def test_another_reading_of_a_number_is_wrong() -> None:
     assert numeral_errors("请拨打一零零八六", "请拨打一千零八十六") == ErrorCounts(1, 1)
     assert numeral_errors("请拨打一零零八六", "请 拨打10086吧") == ErrorCounts(0, 1)

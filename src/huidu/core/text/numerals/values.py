@@ -4,7 +4,7 @@ A run holds Chinese number characters, ASCII digits with their commas and points
 """
 
 import re
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import lru_cache
 
 DIGIT = "零〇○一幺二两三四五六七八九"
@@ -58,7 +58,8 @@ def cardinal(run: str) -> str | None:
     """The value of a well-formed quantity: 一千零八十六 is 1086, 两百五 250, 1万2 12000, 3百万 3000000."""
     if not run or len(run) > _LONGEST or not run.strip("百千万亿兆") or not _CARDINAL.fullmatch(run):
         return None
-    return f"{_value(run).normalize():f}"
+    with localcontext(prec=4 * _LONGEST):
+        return f"{_value(run).normalize():f}"
 
 
 def is_short(run: str) -> bool:
@@ -156,6 +157,12 @@ def _plain(run: str) -> str | None:
     if text.count(".") > 1:
         return None
     return "0" + text if text[0] == "." else text
+
+
+def scaled(key: str, exponent: int) -> str:
+    """A plain number times a power of ten: 2.5 and 6 give 2500000."""
+    with localcontext(prec=len(key) + exponent):
+        return f"{Decimal(key).scaleb(exponent).normalize():f}"
 
 
 def without_zeros(key: str) -> str:

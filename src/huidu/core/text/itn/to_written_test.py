@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huidu.core.text.itn import spoken, written
-from huidu.core.text.numerals import numerals
+from huidu.core.text.numerals import numeral_errors, numerals
 
 ROOT = Path(__file__).parents[5]
 with (ROOT / "tests/data/itn_cases.tsv").open(encoding="utf-8", newline="") as lines:
@@ -54,6 +54,15 @@ def test_no_two_numbers_are_glued_together(text: str) -> None:
     form = written(text)
     ends = [end for span in form.spans for end in (span.written_start, span.written_end)]
     assert not [end for end in ends if form.text[end - 1 : end].isdigit() and form.text[end : end + 1].isdigit()]
+
+
+@settings(deadline=None, max_examples=600)
+@given(st.text("一二三五六八九十百千万亿天个人斤年岁，我是电话第到", min_size=2, max_size=10))
+def test_the_numbers_of_a_text_stay_the_same(text: str) -> None:
+    form = written(text).text
+    # Where a text has several readings, its written form may choose one of them.
+    if all(len(numeral.readings) == 1 and numeral.counted for numeral in numerals(text)):
+        assert (form, numeral_errors(text, form).errors, numeral_errors(form, text).errors) == (form, 0, 0)
 
 
 @settings(deadline=None, max_examples=300)

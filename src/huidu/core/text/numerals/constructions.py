@@ -8,7 +8,7 @@ import re
 
 from huidu.core.text.numerals.found import Found, Rule
 from huidu.core.text.numerals.groups import grouped_digits
-from huidu.core.text.numerals.measures import and_a_half, length, money
+from huidu.core.text.numerals.measures import and_a_half, half, length, money
 from huidu.core.text.numerals.numeral import Numeral
 from huidu.core.text.numerals.runs import informal, plain_run, some, two_or_three_people
 from huidu.core.text.numerals.shares import fraction, percent, ratio, signed_percent, version
@@ -54,6 +54,6 @@ def _price(text: str, start: int) -> Found | None:
 
 
 _RULES: tuple[Rule, ...] = (
-    two_or_three_people, _price, percent, signed_percent, date, fraction, version, clock, ratio, grouped_digits,
+    two_or_three_people, half, _price, percent, signed_percent, date, fraction, version, clock, ratio, grouped_digits,
     of_hour, point, money, length, and_a_half, some, informal,
 )  # fmt: skip

@@ -131,10 +131,7 @@ class _Atoms:
 
 
 def _split(heard: Iterable[Numeral]) -> Iterator[set[str]]:
-    """The longest reading of each numeral, number by number, with what else each could be called."""
+    """The longest readings of each numeral, number by number, each with all that it could be called."""
     for numeral in heard:
-        longest = max(numeral.readings, key=len)
-        if len(longest) > 1:
-            yield from ({key} for key in longest)
-        else:
-            yield {reading[0] for reading in numeral.readings}
+        most = max(map(len, numeral.readings))
+        yield from map(set, zip(*(keys for keys in numeral.readings if len(keys) == most), strict=True))

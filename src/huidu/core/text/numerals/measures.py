@@ -3,6 +3,7 @@
 import re
 
 from huidu.core.text.numerals.found import Found, one_numeral
+from huidu.core.text.numerals.numeral import Numeral
 from huidu.core.text.numerals.values import CHARACTERS, DIGIT, RUN, digits, number, without_zeros
 
 # 三块五一斤: the one pound is not of the price.
@@ -10,10 +11,13 @@ _DIME = f"[{DIGIT}0-9](?:(?![0-9.{CHARACTERS}点])|(?=[一两][个斤件只条�
 _MONEY = re.compile(
     f"(?P<whole>{RUN})(?P<unit>[块元])(?:钱)?(?:"
     f"(?P<pair>[一二三四五六七八九]{{2}}(?![{CHARACTERS}点毛角])|[0-9]{{2}}(?![0-9.点毛角]))"
-    f"|[零0](?P<cent_alone>{_DIME})分?"
-    f"|(?P<dime>{_DIME}|[{DIGIT}0-9](?=[毛角]))(?:[毛角](?:(?P<cent>{_DIME})分?)?)?)"
+    f"|[零0](?P<cent_alone>{_DIME})(?![毛角])分?"
+    f"|[零0]?(?P<dime>{_DIME}|[{DIGIT}0-9](?=[毛角]))(?:[毛角](?:(?P<cent>{_DIME})分?)?)?)"
     "(?![个斤件只条本份杯瓶张位名])"
 )
+# 九毛九, without a whole unit.
+_DIMES = re.compile(f"(?P<dime>[{DIGIT}0-9])[毛角](?P<cent>{_DIME})分?(?![个斤件只条本份杯瓶张位名])")
+_HALF = re.compile("半个?(?=小时|钟头|公斤|公里)")
 _CENTS = re.compile(
     f"(?P<whole>{RUN})(?P<unit>美元|欧元|英镑|澳元|加元|港元|港币)零?(?P<cents>{RUN})(?:美分|欧分|分|便士)"
 )
@@ -30,7 +34,7 @@ def money(text: str, start: int) -> Found | None:
     found = _MONEY.match(text, start)
     whole = number(found["whole"]) if found else None
     if not found or whole is None or "." in whole:
-        return _cents(text, start)
+        return _cents(text, start) or _dimes(text, start)
     parts = [
         found["pair"],
         found["cent_alone"] and "零" + found["cent_alone"],
@@ -39,6 +43,20 @@ def money(text: str, start: int) -> Found | None:
     decimals = "".join(number(character) or "" for character in next(part for part in parts if part))
     key = without_zeros(f"{whole}.{decimals}")
     return one_numeral([key], f"{key}元", start, found.end())
+
+
+def _dimes(text: str, start: int) -> Found | None:
+    found = _DIMES.match(text, start)
+    if not found:
+        return None
+    key = without_zeros(f"0.{number(found['dime'])}{number(found['cent'])}")
+    return one_numeral([key], f"{key}元", start, found.end())
+
+
+def half(text: str, start: int) -> Found | None:
+    """半小时 is 0.5小时 to whoever writes it so, and no number to others."""
+    found = _HALF.match(text, start)
+    return ([Numeral((("0.5",),), "0.5", *found.span(), counted=False)], found.end()) if found else None
 
 
 def _cents(text: str, start: int) -> Found | None:

@@ -14,9 +14,10 @@ from huidu.core.text.plain import plain, simplified
 
 # Stands for the characters of English numbers, which were read before.
 HIDDEN = "\ue001"
-_POSSIBLE = re.compile(f"[0-9{CHARACTERS}壹贰叁肆伍陆柒捌玖貳參陸拾佰仟俩仨洞拐勾兩萬億幾]|[A-Za-z]{{3}}")
+_POSSIBLE = re.compile(f"[0-9半{CHARACTERS}壹贰叁肆伍陆柒捌玖貳參陸拾佰仟俩仨洞拐勾兩萬億幾]|[A-Za-z]{{3}}")
 _START = re.compile(
-    rf"(?<!\^)[0-9{CHARACTERS}俩仨]|[几数](?=[十百千万亿])|[$¥€£₽] ?(?=[0-9{CHARACTERS}.])|(?<![0-9.])\.(?=[0-9])"
+    rf"(?<!\^)[0-9{CHARACTERS}俩仨]|[几数](?=[十百千万亿])|(?<![大小多过年月天点个一])半(?=个?(?:小时|钟头|公斤|公里))"
+    rf"|[$¥€£₽] ?(?=[0-9{CHARACTERS}.])|(?<![0-9.])\.(?=[0-9])"
 )
 
 # The words of left_spans that are written with figures, too.

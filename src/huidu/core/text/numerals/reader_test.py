@@ -141,6 +141,15 @@ def test_each_number_of_the_demo_kit_is_found() -> None:
         ("坐G七一去", "坐G71去"),
         ("编号洞八拐勾", "编号0879"),
         ("三亿五千万", "3.5亿"),
+        ("百分之七八十", "70%-80%"),
+        ("百分之七八", "7%~8%"),
+        ("九毛九", "0.99元"),
+        ("两毛五", "0.25元"),
+        ("十块零五毛", "10.5元"),
+        ("十块零五分", "10.05元"),
+        ("十减三等于七", "10-3=7"),
+        ("差十分九点", "差10分9点"),
+        ("二十三十都行", "20 30都行"),
         ("12345678901234567890123456789万", "123456789012345678901234567890000"),
     ],
 )
@@ -161,6 +170,12 @@ def test_more_ways_to_write_a_number(one: str, other: str) -> None:
 )
 def test_numbers_that_were_not_said_are_no_readings(one: str, other: str) -> None:
     assert numeral_errors(one, other).errors
+
+
+def test_half_an_hour_satisfies_and_is_none() -> None:
+    assert not numeral_errors("等0.5小时", "等半小时").errors
+    assert not numeral_errors("等半个小时", "等0.5小时").reference
+    assert not numeral_errors("等1.5小时", "等一个半小时").errors
 
 
 def test_another_reading_of_a_number_is_wrong() -> None:

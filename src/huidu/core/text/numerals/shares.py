@@ -4,7 +4,7 @@ import re
 
 from huidu.core.text.numerals.found import SPOKEN, Found, decimal, one_numeral
 from huidu.core.text.numerals.numeral import Numeral, Reading
-from huidu.core.text.numerals.values import CHARACTERS, DIGITS, RUN, number, without_zeros
+from huidu.core.text.numerals.values import CHARACTERS, DIGITS, RUN, about, number, without_zeros
 
 _PERCENT = re.compile(f"(?P<scale>[百千万])分之(?P<minus>负的?)?(?P<rate>{SPOKEN})")
 _HUNDRED = re.compile(
@@ -21,12 +21,16 @@ def percent(text: str, start: int) -> Found | None:
     found = _PERCENT.match(text, start)
     if not found:
         return _hundred(text, start)
+    sign = {"百": "%", "千": "‰", "万": "/10000"}[found["scale"]]
+    bounds = about(found["rate"])
+    if bounds and not found["minus"]:
+        low, high = (bound + sign for bound in bounds)
+        return [Numeral(((f"{low}~{high}",), (low, high)), f"{low}到{high}", *found.span())], found.end()
     # All of a hundred, but one 百 alone is no number.
     rate = "100" if found["rate"] == "百" else decimal(found["rate"])
     if rate is None:
         return None
-    key = ("-" if found["minus"] else "") + without_zeros(rate)
-    key += {"百": "%", "千": "‰", "万": "/10000"}[found["scale"]]
+    key = ("-" if found["minus"] else "") + without_zeros(rate) + sign
     return one_numeral([key], key, start, found.end())
 
 

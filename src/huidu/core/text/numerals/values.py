@@ -91,7 +91,9 @@ def split(run: str) -> list[tuple[int, int]]:
         # To leave a character out is dearer than any way to use it.
         best = (costs[start + 1][0] + _LONGEST, start + 1)
         for end in _ends(run, start):
-            best = min(best, (costs[end][0] + 1, end), key=lambda cost: cost[0])
+            # 二十三十 is 20 and 30, and not 23 and 10.
+            cost = 1.5 if run[start:end] == "十" else 1.0
+            best = min(best, (costs[end][0] + cost, end), key=lambda cost: cost[0])
         costs[start] = best
     parts, start = [], 0
     while start < len(run):

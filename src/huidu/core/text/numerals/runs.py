@@ -183,7 +183,7 @@ def _single(text: str, start: int, end: int) -> list[Numeral]:
 def _is_count(text: str, start: int, end: int) -> bool:
     before, after = text[max(0, start - 1) : start], text[end : end + 1]
     if before == "第":
-        return ORDINAL.match(text, end) is not None
+        return ORDINAL.match(text, end) is not None or not is_han(after)
     if text[start] == "一" and after in ("点", "块") and not POINTS.match(text, end + 1):
         return text.startswith("块钱", end)
     if minus_start(text, start) is not None or after == "两":

@@ -13,7 +13,7 @@ _DATE = re.compile(
     r"(?P<year>[0-9]{4}|[0-9]{2}(?=/[0-9]{2}/))(?P<mark>[-/.])(?P<month>[01]?[0-9])(?P=mark)(?P<day>[0-3]?[0-9])(?![0-9])"
     r"|(?P<first>[0-3][0-9])(?P<other>[-/])(?P<second>[01][0-9])(?P=other)(?P<last>[0-9]{4})(?![0-9])"
 )
-_YEAR_MONTH = re.compile(r"(?P<year>[0-9]{4})[/](?P<month>0[1-9]|1[0-2])(?![/0-9])")
+_YEAR_MONTH = re.compile(r"(?P<year>(?:19|20)[0-9]{2})[-/](?P<month>0[1-9]|1[0-2](?=月|$|[^-/0-9年岁]))(?![-/0-9])")
 _CLOCK = re.compile(r"(?P<hour>[01]?[0-9]|2[0-4]):(?P<rest>[0-5][0-9](?::[0-5][0-9])?)(?![:0-9])")
 _POINT = re.compile(f"(?P<hour>{RUN})点(?P<tail>半|整|钟(?![表头情爱])|[一三123两]刻|(?P<minute>{RUN})?)")
 _MINUTE = re.compile(f"分(?!之|钟|[公贝])(?:(?P<second>{RUN})秒)?")
